@@ -1,0 +1,13 @@
+// Each function registers one subject with the module; none of them computes.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace binfeed::bindings {
+
+void register_errors(pybind11::module_& module);
+void register_order(pybind11::module_& module);
+void register_plan(pybind11::module_& module);
+void register_reader(pybind11::module_& module);
+
+}  // namespace binfeed::bindings

@@ -1,0 +1,132 @@
+#include "binfeed/reader.h"
+
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "bindings.h"
+#include "binfeed/buffer_pool.h"
+#include "binfeed/status.h"
+
+namespace py = pybind11;
+
+namespace binfeed::bindings {
+namespace {
+
+using Bytes = py::array_t<std::uint8_t, py::array::c_style>;
+// A path, as the file system spells it, or bytes in memory with the name that messages give them.
+using Source = std::variant<py::bytes, std::pair<py::bytes, Bytes>>;
+
+// What NumPy calls one output: its dtype, and its shape per record.
+using ArrayType = std::pair<py::dtype, std::vector<py::ssize_t>>;
+
+Files open_files(const std::vector<Source>& sources) {
+  struct Memory {
+    std::string name;
+    const std::byte* bytes;
+    std::uint64_t size;
+  };
+  std::vector<std::variant<std::string, Memory>> opened;
+  opened.reserve(sources.size());
+  for (const Source& source : sources) {
+    if (const auto* path = std::get_if<py::bytes>(&source)) {
+      opened.emplace_back(static_cast<std::string>(*path));
+    } else {
+      const auto& [name, bytes] = std::get<1>(source);
+      opened.emplace_back(Memory{name, reinterpret_cast<const std::byte*>(bytes.data()),
+                                 static_cast<std::uint64_t>(bytes.size())});
+    }
+  }
+  const py::gil_scoped_release release;
+  Files files;
+  files.reserve(opened.size());
+  for (auto& source : opened) {
+    if (auto* path = std::get_if<std::string>(&source)) {
+      files.push_back(std::make_unique<MappedFile>(std::move(*path)));
+    } else {
+      auto& memory = std::get<Memory>(source);
+      files.push_back(std::make_unique<MappedFile>(std::move(memory.name), memory.bytes, memory.size));
+    }
+  }
+  return files;
+}
+
+py::array make_array(const ArrayType& type, std::int64_t rows, Buffer buffer) {
+  std::vector<py::ssize_t> shape{rows};
+  shape.insert(shape.end(), type.second.begin(), type.second.end());
+  auto* const owned = new Buffer(std::move(buffer));
+  const py::capsule owner(owned, [](void* pointer) { delete static_cast<Buffer*>(pointer); });
+  return py::array(type.first, std::move(shape), owned->bytes(), owner);
+}
+
+class PythonReader {
+ public:
+  PythonReader(std::vector<Source> sources, std::size_t record_bytes, std::size_t header_bytes,
+               std::size_t footer_bytes, const std::vector<OutputSpec>& outputs, std::vector<ArrayType> array_types,
+               const std::string& instruction_set)
+      : array_types_(std::move(array_types)) {
+    auto index = RecordIndex({record_bytes, header_bytes, footer_bytes}, open_files(sources));
+    open_ = std::make_shared<const Open>(Open{
+        std::move(sources), std::make_unique<Reader>(std::move(index),
+                                                     DecodePlan(record_bytes, outputs, instruction_set))});
+  }
+
+  py::list read(const std::shared_ptr<Order>& order, std::int64_t position, std::int64_t count) const {
+    const std::shared_ptr<const Open> open = opened();  // keeps what is read, should another thread close it
+    order->check(position, count);
+    std::vector<Buffer> buffers;
+    std::vector<std::byte*> outputs;
+    for (const auto& output : open->reader->plan().outputs()) {
+      buffers.push_back(BufferPool::instance().acquire(output.row_bytes * static_cast<std::size_t>(count)));
+      outputs.push_back(buffers.back().bytes());
+    }
+    {
+      const py::gil_scoped_release release;
+      open->reader->read(*order, position, count, outputs);
+    }
+    py::list arrays;
+    for (std::size_t k = 0; k < buffers.size(); ++k) {
+      arrays.append(make_array(array_types_[k], count, std::move(buffers[k])));
+    }
+    return arrays;
+  }
+
+  const std::vector<std::int64_t>& starts() const { return opened()->reader->index().starts(); }
+  bool is_closed() const { return open_ == nullptr; }
+  void close() { open_.reset(); }
+
+ private:
+  struct Open {
+    std::vector<Source> sources;  // keeps bytes in memory alive
+    std::unique_ptr<Reader> reader;
+  };
+
+  std::shared_ptr<const Open> opened() const {
+    if (open_ == nullptr) throw Error(ErrorKind::kClosed, "the reader is closed");
+    return open_;
+  }
+
+  std::vector<ArrayType> array_types_;
+  std::shared_ptr<const Open> open_;
+};
+
+}  // namespace
+
+void register_reader(py::module_& module) {
+  py::class_<PythonReader>(module, "Reader")
+      .def(py::init<std::vector<Source>, std::size_t, std::size_t, std::size_t, const std::vector<OutputSpec>&,
+                    std::vector<ArrayType>, const std::string&>(),
+           py::kw_only(), py::arg("sources"), py::arg("record_bytes"), py::arg("header_bytes"),
+           py::arg("footer_bytes"), py::arg("outputs"), py::arg("array_types"), py::arg("instruction_set"))
+      .def("read", &PythonReader::read, py::arg("order"), py::arg("position"), py::arg("count"))
+      .def("starts", &PythonReader::starts)
+      .def("is_closed", &PythonReader::is_closed)
+      .def("close", &PythonReader::close);
+}
+
+}  // namespace binfeed::bindings

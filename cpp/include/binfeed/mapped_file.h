@@ -1,0 +1,45 @@
+// A file whose bytes can be read at any address. It is checked when opened and mapped when first read.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+namespace binfeed {
+
+class MappedFile {
+ public:
+  // Opens, checks and closes `path`: it must be a readable regular file. Nothing is mapped yet, so that opening ten
+  // thousand files costs neither descriptors nor address space.
+  explicit MappedFile(std::string path);
+
+  // Bytes that are in memory already and outlive this object; `name` stands for the path in messages.
+  MappedFile(std::string name, const std::byte* bytes, std::uint64_t size);
+
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::uint64_t size() const { return size_; }
+
+  // The first byte; maps the file at the first call. Safe from many threads. Throws kData when the file has another
+  // size by now than when it was opened.
+  const std::byte* bytes() const {
+    const std::byte* bytes = bytes_.load(std::memory_order_acquire);
+    return bytes != nullptr ? bytes : map();
+  }
+
+ private:
+  const std::byte* map() const;
+
+  std::string path_;
+  std::uint64_t size_ = 0;
+  bool is_mapping_ = true;
+  mutable std::mutex mutex_;
+  mutable std::atomic<const std::byte*> bytes_ = nullptr;
+};
+
+}  // namespace binfeed

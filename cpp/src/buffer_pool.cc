@@ -1,0 +1,120 @@
+#include "binfeed/buffer_pool.h"
+
+#include <sys/mman.h>
+
+#include <bit>
+#include <new>
+#include <utility>
+
+namespace binfeed {
+namespace {
+
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+constexpr std::size_t round_up(std::size_t value, std::size_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+// Rounded up to one of eight steps per power of two, so that batches of nearly one size share buffers.
+std::size_t capacity_for(std::size_t bytes) {
+  if (bytes <= 512) return round_up(bytes == 0 ? 1 : bytes, BufferPool::kAlignment);
+  if (bytes > kHugePage) return round_up(bytes, kHugePage);
+  return round_up(bytes, std::bit_floor(bytes) / 8);
+}
+
+std::align_val_t alignment_of(std::size_t capacity) {
+  return std::align_val_t{capacity >= kHugePage ? kHugePage : BufferPool::kAlignment};
+}
+
+std::byte* allocate(std::size_t capacity) {
+  auto* bytes = static_cast<std::byte*>(::operator new(capacity, alignment_of(capacity)));
+#if defined(MADV_HUGEPAGE)
+  if (capacity >= kHugePage) ::madvise(bytes, capacity, MADV_HUGEPAGE);
+#endif
+  return bytes;
+}
+
+void deallocate(std::byte* bytes, std::size_t capacity) noexcept {
+  ::operator delete(bytes, capacity, alignment_of(capacity));
+}
+
+}  // namespace
+
+Buffer::Buffer(Buffer&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)), bytes_(other.bytes_), capacity_(other.capacity_) {}
+
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  std::swap(pool_, other.pool_);
+  std::swap(bytes_, other.bytes_);
+  std::swap(capacity_, other.capacity_);
+  return *this;
+}
+
+Buffer::~Buffer() {
+  if (pool_ != nullptr) pool_->give_back(bytes_, capacity_);
+}
+
+BufferPool& BufferPool::instance() {
+  // Never destroyed: arrays may outlive every other object of the process.
+  static auto* const pool = new BufferPool;
+  return *pool;
+}
+
+Buffer BufferPool::acquire(std::size_t bytes) {
+  const std::size_t capacity = capacity_for(bytes);
+  {
+    const std::lock_guard lock(mutex_);
+    lent_bytes_ += capacity;
+    if (const auto kept = kept_.find(capacity); kept != kept_.end() && !kept->second.empty()) {
+      std::byte* reused = kept->second.back();
+      kept->second.pop_back();
+      kept_bytes_ -= capacity;
+      return {this, reused, capacity};
+    }
+  }
+  try {
+    return {this, allocate(capacity), capacity};
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    lent_bytes_ -= capacity;
+    throw;
+  }
+}
+
+void BufferPool::give_back(std::byte* bytes, std::size_t capacity) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    lent_bytes_ -= capacity;
+    if (users_ > 0 && kept_bytes_ + capacity <= kMaxKeptBytes) {
+      kept_[capacity].push_back(bytes);
+      kept_bytes_ += capacity;
+      return;
+    }
+  }
+  deallocate(bytes, capacity);
+}
+
+void BufferPool::retain() {
+  const std::lock_guard lock(mutex_);
+  ++users_;
+}
+
+void BufferPool::release() {
+  std::map<std::size_t, std::vector<std::byte*>> unused;
+  {
+    const std::lock_guard lock(mutex_);
+    if (--users_ > 0) return;
+    unused.swap(kept_);
+    kept_bytes_ = 0;
+  }
+  for (const auto& [capacity, buffers] : unused) {
+    for (std::byte* buffer : buffers) deallocate(buffer, capacity);
+  }
+}
+
+BufferPool::Statistics BufferPool::statistics() const {
+  const std::lock_guard lock(mutex_);
+  return {kept_bytes_, lent_bytes_};
+}
+
+}  // namespace binfeed

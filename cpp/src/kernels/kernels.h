@@ -1,0 +1,56 @@
+// The line between the decoder and the SIMD loops: only plain pointers and lengths cross it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "binfeed/element_type.h"
+
+namespace binfeed::kernels {
+
+// `records` times `elements` values: record r begins at source + r * source_stride and its result at
+// target + r * target_stride; within a record both are contiguous. Neither address needs an alignment.
+struct Block {
+  const std::byte* source;
+  std::size_t source_stride;
+  std::byte* target;
+  std::size_t target_stride;
+  std::size_t records;
+  std::size_t elements;
+};
+
+// x op a, or (x op a) op b, in the compute type; a and b are one value, or one per element of the record.
+enum class Arithmetic : std::uint8_t { kMultiply, kAdd, kSubtract, kDivide, kMultiplyAdd, kSubtractDivide };
+inline constexpr std::size_t kArithmetics = 6;
+
+// Operands have the compute type of the source. `offsets` are bytes from the source of a record to each element.
+using Convert = void (*)(const Block&);
+using Compute = void (*)(const Block&, const void* a, const void* b);
+using Gather = void (*)(const Block&, const std::uint32_t* offsets);
+using Interleave = void (*)(const Block&, std::size_t planes, std::size_t plane_bytes);
+
+// One instruction set's loops. A null pointer stands for a combination that a plan reaches in two steps.
+struct Kernels {
+  template <typename Pointer>
+  using PerType = std::array<Pointer, kElementTypes>;
+
+  // [source][source has the other byte order][target]: the value of the source as the target type, see numeric.inc.
+  PerType<std::array<PerType<Convert>, 2>> convert;
+
+  // [source][other byte order][arithmetic][an operand per element][target is float64, else float32].
+  PerType<std::array<std::array<std::array<std::array<Compute, 2>, 2>, kArithmetics>, 2>> compute;
+
+  // [log2 of the width of an element]: scattered elements of each record, made contiguous.
+  std::array<Gather, 4> gather;
+  // The same for the element order p0[0], p1[0], ..., p0[1], p1[1], ... of `planes` equal planes (channels last).
+  std::array<Interleave, 4> interleave;
+};
+
+extern const Kernels kBaseline;
+#if defined(__x86_64__)
+extern const Kernels kX86_64_v3;
+extern const Kernels kX86_64_v4;
+#endif
+
+}  // namespace binfeed::kernels

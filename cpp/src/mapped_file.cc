@@ -1,0 +1,77 @@
+#include "binfeed/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "binfeed/status.h"
+
+namespace binfeed {
+namespace {
+
+// An open descriptor of a regular file, with its size.
+class OpenFile {
+ public:
+  explicit OpenFile(const std::string& path) {
+    // Non-blocking: a pipe must be refused, not waited for.
+    descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor_ < 0) throw Error::system(errno, path);
+    struct stat status {};
+    const int failed = ::fstat(descriptor_, &status) == 0 ? check(status.st_mode) : errno;
+    if (failed != 0) {
+      ::close(descriptor_);
+      throw Error::system(failed, path);
+    }
+    size_ = static_cast<std::uint64_t>(status.st_size);
+  }
+  ~OpenFile() { ::close(descriptor_); }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  int descriptor() const { return descriptor_; }
+  std::uint64_t size() const { return size_; }
+
+ private:
+  static int check(mode_t mode) {
+    if (S_ISDIR(mode)) return EISDIR;
+    return S_ISREG(mode) ? 0 : ENODEV;  // what mmap says of a pipe or a socket
+  }
+
+  int descriptor_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace
+
+MappedFile::MappedFile(std::string path) : path_(std::move(path)), size_(OpenFile(path_).size()) {}
+
+MappedFile::MappedFile(std::string name, const std::byte* bytes, std::uint64_t size)
+    : path_(std::move(name)), size_(size), is_mapping_(false), bytes_(bytes) {}
+
+MappedFile::~MappedFile() {
+  const std::byte* bytes = bytes_.load();
+  if (is_mapping_ && bytes != nullptr) ::munmap(const_cast<std::byte*>(bytes), size_);
+}
+
+const std::byte* MappedFile::map() const {
+  const std::lock_guard lock(mutex_);
+  if (const std::byte* bytes = bytes_.load(std::memory_order_relaxed); bytes != nullptr) return bytes;
+
+  const OpenFile file(path_);
+  if (file.size() != size_) {
+    throw Error::data("'" + path_ + "' had " + std::to_string(size_) + " bytes when it was opened and has " +
+                          std::to_string(file.size()) + " now; open it again",
+                      path_, file.size());
+  }
+  void* mapping = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.descriptor(), 0);
+  if (mapping == MAP_FAILED) throw Error::system(errno, path_);
+  const auto* bytes = static_cast<const std::byte*>(mapping);
+  bytes_.store(bytes, std::memory_order_release);
+  return bytes;
+}
+
+}  // namespace binfeed

@@ -1,0 +1,176 @@
+#include "binfeed/order.h"
+
+#include <algorithm>
+#include <map>
+#include <queue>
+#include <string>
+#include <utility>
+
+#include "binfeed/status.h"
+
+namespace binfeed {
+
+void Order::check(std::int64_t position, std::int64_t count) const {
+  if (position < 0 || count < 0 || count > size_ - position) {
+    throw Error(ErrorKind::kIndex, "positions [" + std::to_string(position) + ", " +
+                                       std::to_string(position + count) + ") are not all within the " +
+                                       std::to_string(size_) + " samples there are");
+  }
+}
+
+void Order::append_runs(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const {
+  check(position, count);
+  if (count > 0) append(position, count, runs);
+}
+
+namespace {
+
+class SequentialOrder final : public Order {
+ public:
+  explicit SequentialOrder(std::int64_t size) : Order(size) {}
+
+ private:
+  void append(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const override {
+    runs.push_back({position, count});
+  }
+};
+
+class ListedOrder final : public Order {
+ public:
+  explicit ListedOrder(std::vector<std::int64_t> samples)
+      : Order(static_cast<std::int64_t>(samples.size())), samples_(std::move(samples)) {}
+
+ private:
+  void append(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const override {
+    const auto first = samples_.begin() + position;
+    for (auto sample = first; sample != first + count; ++sample) runs.push_back({*sample, 1});
+  }
+
+  std::vector<std::int64_t> samples_;
+};
+
+// tf.data keeps `cycle_length` slots and visits them round after round. A visit to a slot gives up to `block_length`
+// samples of the slot's file; a visit that finds the end of the file before the block is full empties the slot, and
+// the next visit fills it with the next file. So a file of n samples takes n / block_length full visits and one more,
+// with the n % block_length samples left (perhaps none). From that follow, once for all, the round in which each file
+// starts, and the number of samples given before any round.
+class InterleavedOrder final : public Order {
+ public:
+  InterleavedOrder(std::vector<std::int64_t> starts, std::int64_t cycle_length, std::int64_t block_length)
+      : Order(starts.back()), starts_(std::move(starts)), block_length_(std::min(block_length, size() + 1)) {
+    const auto files = static_cast<std::int64_t>(starts_.size()) - 1;
+    slots_.resize(static_cast<std::size_t>(std::min(cycle_length, std::max<std::int64_t>(files, 1))));
+    assign_slots();
+  }
+
+ private:
+  struct Visits {
+    std::size_t file;
+    std::int64_t first_round;
+  };
+  // From `round` on, each round gives `per_round` samples; `given` were given before it.
+  struct Segment {
+    std::int64_t round;
+    std::int64_t given;
+    std::int64_t per_round;
+  };
+
+  std::int64_t samples(std::size_t file) const { return starts_[file + 1] - starts_[file]; }
+  std::int64_t full_visits(std::size_t file) const { return samples(file) / block_length_; }
+
+  void assign_slots() {
+    using Turn = std::pair<std::int64_t, std::size_t>;  // the round in which a slot is free, the slot
+    std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns;
+    for (std::size_t slot = 0; slot < slots_.size(); ++slot) turns.emplace(0, slot);
+
+    std::map<std::int64_t, std::int64_t> changes;  // round -> change of the samples per round
+    for (std::size_t file = 0; file + 1 < starts_.size(); ++file) {
+      const auto [round, slot] = turns.top();
+      turns.pop();
+      slots_[slot].push_back({file, round});
+      const std::int64_t last = round + full_visits(file);
+      const std::int64_t left = samples(file) % block_length_;
+      changes[round] += block_length_;
+      changes[last] += left - block_length_;
+      changes[last + 1] -= left;
+      turns.emplace(last + 1, slot);
+    }
+
+    Segment segment{0, 0, 0};
+    for (const auto& [round, change] : changes) {
+      segment.given += (round - segment.round) * segment.per_round;
+      segment.per_round += change;
+      segment.round = round;
+      if (segment.per_round > 0) segments_.push_back(segment);
+    }
+  }
+
+  void append(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const override {
+    const auto after = std::upper_bound(
+        segments_.begin(), segments_.end(), position,
+        [](std::int64_t wanted, const Segment& segment) { return wanted < segment.given; });
+    const Segment& segment = *(after - 1);
+    const std::int64_t rounds = (position - segment.given) / segment.per_round;
+    std::int64_t skip = (position - segment.given) % segment.per_round;
+
+    std::vector<std::size_t> next_file(slots_.size(), 0);  // per slot: index into its list of files
+    for (std::int64_t round = segment.round + rounds; count > 0; ++round) {
+      for (std::size_t slot = 0; slot < slots_.size() && count > 0; ++slot) {
+        const Run visit = visit_in(slots_[slot], round, next_file[slot]);
+        const std::int64_t skipped = std::min(skip, visit.count);
+        const std::int64_t taken = std::min(count, visit.count - skipped);
+        skip -= skipped;
+        count -= taken;
+        if (taken > 0) runs.push_back({visit.first + skipped, taken});
+      }
+    }
+  }
+
+  // What the visit to a slot in `round` gives. `next` is where the search begins; rounds only grow.
+  Run visit_in(const std::vector<Visits>& slot, std::int64_t round, std::size_t& next) const {
+    const auto after = [&](std::size_t i) { return i + 1 < slot.size() && slot[i + 1].first_round <= round; };
+    if (next == 0 && after(0)) {
+      const auto later = std::upper_bound(
+          slot.begin(), slot.end(), round,
+          [](std::int64_t wanted, const Visits& visits) { return wanted < visits.first_round; });
+      next = static_cast<std::size_t>(later - slot.begin()) - 1;
+    }
+    while (after(next)) ++next;
+    if (next >= slot.size()) return {0, 0};
+    const auto [file, first_round] = slot[next];
+    const std::int64_t done = (round - first_round) * block_length_;
+    return {starts_[file] + done, std::clamp<std::int64_t>(samples(file) - done, 0, block_length_)};
+  }
+
+  std::vector<std::int64_t> starts_;
+  std::int64_t block_length_;
+  std::vector<std::vector<Visits>> slots_;
+  std::vector<Segment> segments_;
+};
+
+}  // namespace
+
+OrderPointer sequential_order(std::int64_t size) { return std::make_shared<SequentialOrder>(size); }
+
+OrderPointer listed_order(std::vector<std::int64_t> samples, std::int64_t size) {
+  for (const std::int64_t sample : samples) {
+    if (sample < 0 || sample >= size) {
+      throw Error(ErrorKind::kIndex, "there is no sample " + std::to_string(sample) + ": the reader has " +
+                                         std::to_string(size) + ", from 0 on");
+    }
+  }
+  return std::make_shared<ListedOrder>(std::move(samples));
+}
+
+OrderPointer interleaved_order(std::vector<std::int64_t> starts, std::int64_t cycle_length,
+                               std::int64_t block_length) {
+  if (cycle_length < 1 || block_length < 1) {
+    throw Error(ErrorKind::kArgument, "cycle_length and block_length must be at least 1, not " +
+                                          std::to_string(cycle_length) + " and " + std::to_string(block_length));
+  }
+  // One file at a time is one file after the other, whatever the blocks.
+  if (cycle_length == 1) return sequential_order(starts.back());
+  return std::make_shared<InterleavedOrder>(std::move(starts), cycle_length, block_length);
+}
+
+}  // namespace binfeed

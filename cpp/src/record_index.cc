@@ -1,0 +1,48 @@
+#include "binfeed/record_index.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "binfeed/status.h"
+
+namespace binfeed {
+namespace {
+
+std::int64_t count_records(const Layout& layout, const MappedFile& file) {
+  const std::uint64_t frame = layout.header_bytes + layout.footer_bytes;
+  const std::string size = std::to_string(file.size());
+  if (file.size() == 0) throw Error::data("'" + file.path() + "' is empty", file.path(), 0);
+  if (file.size() < frame) {
+    throw Error::data("'" + file.path() + "' has " + size + " bytes, fewer than the " +
+                          std::to_string(layout.header_bytes) + " of its header and the " +
+                          std::to_string(layout.footer_bytes) + " of its footer",
+                      file.path(), file.size());
+  }
+  const std::uint64_t body = file.size() - frame;
+  if (const std::uint64_t rest = body % layout.record_bytes; rest != 0) {
+    const std::string around = frame == 0 ? "" : " without header and footer";
+    throw Error::data("'" + file.path() + "' is no whole number of records: " + std::to_string(body) + " bytes" +
+                          around + " are " + std::to_string(body / layout.record_bytes) + " records of " +
+                          std::to_string(layout.record_bytes) + " bytes and " + std::to_string(rest) +
+                          " bytes more; check the layout's size, header_bytes and footer_bytes, or whether the file was cut",
+                      file.path(), file.size() - layout.footer_bytes - rest);
+  }
+  return static_cast<std::int64_t>(body / layout.record_bytes);
+}
+
+}  // namespace
+
+RecordIndex::RecordIndex(Layout layout, Files files) : layout_(layout), files_(std::move(files)) {
+  if (layout_.record_bytes == 0) throw Error(ErrorKind::kArgument, "a record must have at least one byte");
+  starts_.reserve(files_.size() + 1);
+  starts_.push_back(0);
+  for (const auto& file : files_) starts_.push_back(starts_.back() + count_records(layout_, *file));
+}
+
+std::size_t RecordIndex::file_of(std::int64_t record) const {
+  const auto next = std::upper_bound(starts_.begin(), starts_.end(), record);
+  return static_cast<std::size_t>(next - starts_.begin()) - 1;
+}
+
+}  // namespace binfeed

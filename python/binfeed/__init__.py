@@ -1,0 +1,31 @@
+"""Feed binary record files, as they are, to NumPy and TensorFlow.
+
+Four ideas: a :class:`Layout` says what the bytes are, features (:func:`field`, :func:`concat`) what the model gets,
+an order which samples come when, and an engine how they reach the consumer. See :func:`open`.
+"""
+
+from __future__ import annotations
+
+from binfeed._build_info import BuildInfo, build_info
+from binfeed._core import __version__
+from binfeed.errors import DataError, Error, FeatureError, LayoutError
+from binfeed.features import Feature, concat, field
+from binfeed.layout import Layout
+from binfeed.reader import Reader, open, zip
+
+__all__ = [
+    "BuildInfo",
+    "DataError",
+    "Error",
+    "Feature",
+    "FeatureError",
+    "Layout",
+    "LayoutError",
+    "Reader",
+    "__version__",
+    "build_info",
+    "concat",
+    "field",
+    "open",
+    "zip",
+]

@@ -1,0 +1,66 @@
+"""The exceptions of binfeed, and how messages suggest what was meant."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Error(Exception):
+    """The base of all exceptions that binfeed defines."""
+
+
+class LayoutError(Error, ValueError):
+    """The bytes are described in a way that cannot be decoded."""
+
+
+class FeatureError(Error, ValueError):
+    """A feature asks for a field that is not there, or for an operation that does not fit it."""
+
+
+class DataError(Error, ValueError):
+    """A file is not what its layout says.
+
+    Attributes:
+        file: its path.
+        offset: the byte of the file where that shows.
+    """
+
+    def __init__(self, message: str, file: str, offset: int) -> None:
+        super().__init__(message)
+        self.file = file
+        self.offset = offset
+
+    def __reduce__(self) -> tuple[type[DataError], tuple[str, str, int]]:
+        return type(self), (str(self), self.file, self.offset)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'price'?``, or the names there are when none is near."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; there are {', '.join(map(repr, names))}" if names else ""
+
+
+def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """Make an unknown keyword argument of ``function`` an error that suggests the right name."""
+    names = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name in kwargs:
+            if name not in names:
+                raise TypeError(
+                    f"{function.__name__}() got an unexpected keyword argument {name!r}{suggestion(name, names)}"
+                )
+        return function(*args, **kwargs)
+
+    return checked

@@ -1,0 +1,397 @@
+"""Reading: :func:`open` files, or :func:`zip` readers, and take samples one by one, by index or in batches."""
+
+from __future__ import annotations
+
+import builtins
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from binfeed import _core
+from binfeed.errors import FeatureError, checked_keywords
+from binfeed.features import Feature, as_feature, field
+from binfeed.files import Buffer, PathLike, find_sources
+from binfeed.layout import UNNAMED, Layout, as_layout
+from binfeed.order import batch_count, make_order, positive
+from binfeed.planning import Output, plan_output
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    from typing_extensions import Self
+
+T = TypeVar("T")
+Array = npt.NDArray[Any]
+
+#: What a reader gives: one array, a dict of them by feature, or (zipped readers) a tuple of either.
+Element = Union[Array, dict[str, Array], tuple["Element", ...]]  # noqa: UP007  (a forward reference in a union)
+
+#: Samples that iteration over a reader decodes at a time.
+_ITERATION_SAMPLES = 1024
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """The dtype and shape of one array of a sample, without the batch axis."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+
+class Reader(ABC):
+    """Samples by index: made by :func:`open` and :func:`zip`.
+
+    ``len(reader)`` counts the samples. ``reader[i]`` is one of them, without a batch axis, and counts from the end if
+    ``i`` is negative. ``reader[a:b:c]`` decodes that slice into one batch. All arrays that come out are copies of
+    their own, which stay valid when the reader is closed. A reader is a context manager, and safe to use from many
+    threads: decoding does not hold the global interpreter lock.
+    """
+
+    @abstractmethod
+    def starts(self) -> Sequence[int]:
+        """Number of the first sample of each file, and at the end the number of all samples."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Unmap the files. Reading on raises ValueError; arrays read before stay valid."""
+
+    @property
+    @abstractmethod
+    def closed(self) -> bool:
+        """Whether the reader was closed."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> Sequence[Output]:
+        """The arrays of a batch, flat."""
+
+    @abstractmethod
+    def pack(self, values: Iterable[T]) -> Any:
+        """One value for each of :attr:`outputs`, in the structure of an element."""
+
+    @abstractmethod
+    def read(self, order: _core.Order, position: int, count: int) -> list[Array]:
+        """The samples at positions ``[position, position + count)`` of ``order``: :attr:`outputs`, flat."""
+
+    @property
+    def spec(self) -> Any:
+        """The structure of a sample, with an :class:`ArraySpec` in place of each array."""
+        return self.pack(ArraySpec(output.dtype, output.shape) for output in self.outputs)
+
+    def __len__(self) -> int:
+        return self.starts()[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> Element: ...
+    @overload
+    def __getitem__(self, index: slice) -> Element: ...
+    def __getitem__(self, index: int | slice) -> Element:
+        size = len(self)
+        if isinstance(index, slice):
+            begin, end, step = index.indices(size)
+            if step != 1:
+                return self.take(np.arange(begin, end, step))
+            return self._batch(_core.Order.sequential(size), begin, max(end - begin, 0))
+        try:
+            number = operator.index(index)
+        except TypeError:
+            raise TypeError(f"a sample's index is a whole number or a slice, not {index!r}") from None
+        if not -size <= number < size:
+            raise IndexError(f"there is no sample {number}: the reader has {size}")
+        arrays = self.read(_core.Order.sequential(size), number % size, 1)
+        sample: Element = self.pack(array[0] for array in arrays)
+        return sample
+
+    def __iter__(self) -> Iterator[Element]:
+        order = _core.Order.sequential(len(self))
+        for position in range(0, len(self), _ITERATION_SAMPLES):
+            arrays = self.read(order, position, min(_ITERATION_SAMPLES, len(self) - position))
+            for i in range(len(arrays[0])):
+                yield self.pack(array[i] for array in arrays)
+
+    def take(self, indices: Sequence[int] | Array) -> Element:
+        """The samples ``indices``, in any order and with any repeats, as one batch ``[len(indices), ...]``.
+
+        Raises:
+            IndexError: for an index outside ``[0, len(reader))``.
+            TypeError: for indices that are not whole numbers in one dimension.
+        """
+        numbers = np.asarray(indices)
+        if numbers.size == 0:
+            numbers = numbers.astype(np.int64)
+        if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+            raise TypeError(
+                f"indices must be whole numbers in one dimension, not {numbers.dtype} of shape {numbers.shape}"
+            )
+        order = _core.Order.listed(numbers.astype(np.int64), len(self))
+        return self._batch(order, 0, len(numbers))
+
+    @checked_keywords
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        drop_remainder: bool = False,
+        cycle_length: int = 1,
+        block_length: int = 1,
+    ) -> Batches:
+        """The samples of one epoch in batches of NumPy arrays ``[batch_size, ...]``.
+
+        Args:
+            batch_size: samples per batch; every batch is full except the last.
+            drop_remainder: leave out a last batch that is not full.
+            cycle_length: files to take turns, as in :meth:`tf.data.Dataset.interleave`; 1 is file after file.
+            block_length: consecutive samples to take from a file at its turn.
+
+        Raises:
+            ValueError: if a number is less than 1.
+        """
+        order = make_order(self.starts(), cycle_length, block_length)
+        return Batches(self, order, positive("batch_size", batch_size), drop_remainder)
+
+    @checked_keywords
+    def to_tf_dataset(
+        self,
+        batch_size: int,
+        *,
+        label: str | None = None,
+        drop_remainder: bool = False,
+        cycle_length: int = 1,
+        block_length: int = 1,
+        repeat: int = 1,
+        num_parallel_calls: int | None = None,
+        prefetch: int = 2,
+        engine: str = "auto",
+    ) -> tf.data.Dataset:
+        """A :class:`tf.data.Dataset` of batches: the same batches in the same order as :meth:`batches`.
+
+        Its cardinality is known and its shapes are static: ``[batch_size, ...]``, with an unknown batch axis only
+        where the last batch of an epoch is smaller. Fixed bytes come out as ``tf.string`` (``S``, trailing zeros
+        cut) or ``uint8`` ``[..., n]`` (``V``). Do not close the reader while the dataset is in use.
+
+        Args:
+            batch_size: samples per batch; every batch is full except the last of an epoch.
+            label: the feature that becomes the second half of elements ``(features, label)``, as Keras takes them;
+                a single remaining feature is a bare tensor.
+            drop_remainder: leave out a last batch that is not full.
+            cycle_length: files to take turns, as in :meth:`tf.data.Dataset.interleave`; 1 is file after file.
+            block_length: consecutive samples to take from a file at its turn.
+            repeat: epochs, one after the other; -1 is without end.
+            num_parallel_calls: batches to decode at the same time; by default one per processor. The order of the
+                batches does not depend on it.
+            prefetch: batches to keep ready.
+            engine: ``"generator"``, or ``"auto"`` for the best one there is.
+
+        Raises:
+            ImportError: without TensorFlow.
+            FeatureError: if ``label`` is not a feature.
+            ValueError: if a number is out of its range.
+        """
+        from binfeed.tensorflow.dataset import make_dataset  # noqa: PLC0415  (TensorFlow is imported when used)
+
+        return make_dataset(
+            self,
+            make_order(self.starts(), cycle_length, block_length),
+            positive("batch_size", batch_size),
+            label=label,
+            drop_remainder=drop_remainder,
+            repeat=repeat,
+            num_parallel_calls=num_parallel_calls,
+            prefetch=prefetch,
+            engine=engine,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _batch(self, order: _core.Order, position: int, count: int) -> Element:
+        batch: Element = self.pack(self.read(order, position, count))
+        return batch
+
+
+class Batches(Iterator[Element]):
+    """The batches of one epoch. ``len()`` counts them all."""
+
+    def __init__(self, reader: Reader, order: _core.Order, batch_size: int, drop_remainder: bool) -> None:
+        self._reader = reader
+        self._order = order
+        self._batch_size = batch_size
+        self._count = batch_count(len(order), batch_size, drop_remainder)
+        self._next = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __next__(self) -> Element:
+        if self._next >= self._count:
+            raise StopIteration
+        position = self._next * self._batch_size
+        self._next += 1
+        count = min(self._batch_size, len(self._order) - position)
+        batch: Element = self._reader.pack(self._reader.read(self._order, position, count))
+        return batch
+
+
+class RecordReader(Reader):
+    """The records of files, decoded into features."""
+
+    def __init__(
+        self,
+        sources: Sequence[bytes | tuple[bytes, npt.NDArray[np.uint8]]],
+        layout: Layout,
+        features: Mapping[str, Feature] | Feature,
+        instruction_set: str,
+    ) -> None:
+        self.layout = layout
+        self._is_bare = isinstance(features, Feature)
+        named = {"feature": features} if isinstance(features, Feature) else features
+        self._outputs = [plan_output(name, feature, layout) for name, feature in named.items()]
+        self._core = _core.Reader(
+            sources=sources,
+            record_bytes=layout.record_bytes,
+            header_bytes=layout.header_bytes,
+            footer_bytes=layout.footer_bytes,
+            outputs=[output.spec for output in self._outputs],
+            array_types=[(output.dtype, output.shape) for output in self._outputs],
+            instruction_set=instruction_set,
+        )
+        self._starts = self._core.starts()
+
+    def starts(self) -> Sequence[int]:
+        return self._starts
+
+    @property
+    def outputs(self) -> Sequence[Output]:
+        return self._outputs
+
+    def pack(self, values: Iterable[T]) -> Any:
+        if self._is_bare:
+            (value,) = values
+            return value
+        return {output.name: value for output, value in builtins.zip(self._outputs, values, strict=True)}
+
+    def read(self, order: _core.Order, position: int, count: int) -> list[Array]:
+        return self._core.read(order, position, count)
+
+    def close(self) -> None:
+        self._core.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._core.is_closed()
+
+
+class ZipReader(Reader):
+    """Readers side by side: sample i is the tuple of their samples i."""
+
+    def __init__(self, readers: Sequence[Reader]) -> None:
+        self._readers = readers
+        self._outputs = [output for reader in readers for output in reader.outputs]
+
+    def starts(self) -> Sequence[int]:
+        return self._readers[0].starts()
+
+    @property
+    def outputs(self) -> Sequence[Output]:
+        return self._outputs
+
+    def pack(self, values: Iterable[T]) -> Any:
+        flat = iter(values)
+        return tuple(reader.pack([next(flat) for _ in reader.outputs]) for reader in self._readers)
+
+    def read(self, order: _core.Order, position: int, count: int) -> list[Array]:
+        return [array for reader in self._readers for array in reader.read(order, position, count)]
+
+    def close(self) -> None:
+        for reader in self._readers:
+            reader.close()
+
+    @property
+    def closed(self) -> bool:
+        return any(reader.closed for reader in self._readers)
+
+
+@checked_keywords
+def open(
+    files: PathLike | Buffer | Iterable[PathLike | Buffer],
+    layout: Layout | npt.DTypeLike,
+    features: Mapping[str, Feature | str] | Feature | str | None = None,
+) -> Reader:
+    """Open binary record files.
+
+    Args:
+        files: a path, a glob (its matches sorted; ``**`` crosses folders), bytes in memory (``bytes``,
+            ``memoryview``, NumPy array), or a list of these, whose order is kept.
+        layout: what the bytes are: a :class:`Layout`, or the dtype of one record.
+        features: what comes out: features by name, or one feature for bare arrays. A string stands for the field of
+            that name. Without features every field comes out as it is, in native byte order.
+
+    Nothing is read yet: the files are checked now, mapped when first used and unmapped when the reader is closed.
+    Memory does not grow with their size.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError: naming the path, or the pattern that nothing matches.
+        DataError: naming file and sizes, if a file is empty, shorter than its header and footer, or no whole number
+            of records.
+        LayoutError: naming the field that cannot be decoded.
+        FeatureError: naming the feature that does not fit the layout.
+    """
+    return open_with(files, layout, features, _core.default_instruction_set())
+
+
+def open_with(
+    files: PathLike | Buffer | Iterable[PathLike | Buffer],
+    layout: Layout | npt.DTypeLike,
+    features: Mapping[str, Feature | str] | Feature | str | None,
+    instruction_set: str,
+) -> Reader:
+    """:func:`open` with the loops of a given instruction set."""
+    layout = as_layout(layout)
+    return RecordReader(find_sources(files), layout, _as_features(features, layout), instruction_set)
+
+
+def zip(*readers: Reader) -> Reader:  # noqa: A001  (as tf.data.Dataset.zip)
+    """Readers that belong together, as one: sample i is the tuple of their samples i.
+
+    Files may be cut differently: samples are matched by number. Closing it closes them all.
+
+    Raises:
+        ValueError: if the readers do not have the same number of samples.
+    """
+    if not readers:
+        raise ValueError("zip() needs at least one reader")
+    for reader in readers:
+        if not isinstance(reader, Reader):
+            raise TypeError(f"zip() takes readers, not {reader!r}")
+    lengths = [len(reader) for reader in readers]
+    if len(set(lengths)) > 1:
+        raise ValueError(
+            f"readers that belong together have the same length, but these have {lengths} samples"
+        )
+    return ZipReader(readers)
+
+
+def _as_features(
+    features: Mapping[str, Feature | str] | Feature | str | None, layout: Layout
+) -> Mapping[str, Feature] | Feature:
+    if features is None:
+        if layout.dtype.names is None and set(layout.fields) == {UNNAMED}:
+            return field(UNNAMED)
+        return {name: field(name) for name in layout.fields}
+    if isinstance(features, Feature | str):
+        return as_feature(features)
+    if not isinstance(features, Mapping):
+        raise FeatureError(f"features must be a dict of features by name, or one feature, not {features!r}")
+    if not features:
+        raise FeatureError("features is an empty dict: there is nothing to read")
+    for name, feature in features.items():
+        if not isinstance(name, str) or not isinstance(feature, Feature | str):
+            raise FeatureError(f"features must be features by name, but {name!r} is {feature!r}")
+    return {name: as_feature(feature) for name, feature in features.items()}

@@ -1,0 +1,1 @@
+"""Readers as :class:`tf.data.Dataset`: the only part of binfeed that imports TensorFlow."""

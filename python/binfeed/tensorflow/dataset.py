@@ -1,0 +1,148 @@
+"""What every engine has in common: the structure of elements, labels, cardinality, prefetching."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from binfeed import _core
+from binfeed.errors import FeatureError, suggestion
+from binfeed.order import batch_count, positive
+from binfeed.planning import Output
+from binfeed.reader import Reader
+from binfeed.tensorflow.generator import generator_dataset
+
+Array = npt.NDArray[Any]
+
+ENGINES = ("auto", "generator")
+ENDLESS = -1
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How the positions of epochs are cut into batches.
+
+    Attributes:
+        samples: per epoch.
+        batch_size: of all batches of an epoch but perhaps the last.
+        batches: per epoch.
+        epochs: one after the other; ``ENDLESS`` is without end.
+    """
+
+    samples: int
+    batch_size: int
+    batches: int
+    epochs: int
+
+    @property
+    def full_batches(self) -> int:
+        """Batches of ``batch_size`` samples per epoch."""
+        return self.samples // self.batch_size
+
+    @property
+    def static_batch_size(self) -> int | None:
+        """The size of every batch, or None where the last one differs."""
+        return self.batch_size if self.batches == self.full_batches else None
+
+    @property
+    def cardinality(self) -> int:
+        """Batches of all epochs, in tf.data's terms."""
+        return self.batches * self.epochs if self.epochs != ENDLESS else int(tf.data.INFINITE_CARDINALITY)
+
+
+@dataclass(frozen=True)
+class Elements:
+    """The structure of the dataset's elements.
+
+    Attributes:
+        outputs: the arrays of a batch, flat.
+        arrange: puts one value for each of them into the structure.
+    """
+
+    outputs: tuple[Output, ...]
+    arrange: Callable[[Iterable[Any]], Any]
+
+    def specs(self, *batch_shape: int | None) -> Any:
+        """The :class:`tf.TensorSpec` of every component."""
+        return self.arrange(_tensor_spec(output, batch_shape) for output in self.outputs)
+
+    def tensors(self, arrays: Iterable[Array]) -> Any:
+        """Arrays as TensorFlow takes them: numbers as they are."""
+        return self.arrange(map(_for_tensorflow, arrays))
+
+
+def make_dataset(
+    reader: Reader,
+    order: _core.Order,
+    batch_size: int,
+    *,
+    label: str | None,
+    drop_remainder: bool,
+    repeat: int,
+    num_parallel_calls: int | None,
+    prefetch: int,
+    engine: str,
+) -> tf.data.Dataset:
+    """See :meth:`binfeed.Reader.to_tf_dataset`."""
+    if engine not in ENGINES:
+        raise ValueError(f"there is no engine {engine!r}{suggestion(engine, ENGINES)}")
+    batching = Batching(
+        samples=len(order),
+        batch_size=batch_size,
+        batches=batch_count(len(order), batch_size, drop_remainder),
+        epochs=ENDLESS if repeat == ENDLESS else positive("repeat", repeat),
+    )
+    elements = Elements(tuple(reader.outputs), _arrangement(reader, label))
+    dataset = generator_dataset(reader, order, batching, elements, _parallel_calls(num_parallel_calls))
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(batching.cardinality))
+    return dataset.prefetch(prefetch) if prefetch != 0 else dataset
+
+
+def _parallel_calls(number: int | None) -> int:
+    if number is None or number == tf.data.AUTOTUNE:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return positive("num_parallel_calls", number)
+
+
+def _arrangement(reader: Reader, label: str | None) -> Callable[[Iterable[Any]], Any]:
+    if label is None:
+        return reader.pack
+    structure = reader.pack(output.name for output in reader.outputs)
+    if not isinstance(structure, dict):
+        raise FeatureError(
+            f"label={label!r} needs features by name, but this reader gives "
+            f"{'a tuple of readers' if isinstance(structure, tuple) else 'bare arrays'}"
+        )
+    if label not in structure:
+        raise FeatureError(f"label={label!r} is not a feature{suggestion(label, structure)}")
+    if len(structure) == 1:
+        raise FeatureError(f"label={label!r} is the only feature: there is nothing left to learn from")
+
+    def arrange(values: Iterable[Any]) -> Any:
+        features = reader.pack(values)
+        target = features.pop(label)
+        return (next(iter(features.values())) if len(features) == 1 else features), target
+
+    return arrange
+
+
+def _tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.TensorSpec:
+    if output.dtype.kind == "S":
+        return tf.TensorSpec((*batch_shape, *output.shape), tf.string, output.name)
+    if output.dtype.kind == "V":
+        return tf.TensorSpec((*batch_shape, *output.shape, output.dtype.itemsize), tf.uint8, output.name)
+    return tf.TensorSpec((*batch_shape, *output.shape), tf.as_dtype(output.dtype), output.name)
+
+
+def _for_tensorflow(array: Array) -> Array:
+    if array.dtype.kind == "S":
+        return array.astype(object)
+    if array.dtype.kind == "V":
+        return array.view(np.uint8).reshape(*array.shape, array.dtype.itemsize)
+    return array

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 #include <new>
 #include <utility>
@@ -38,6 +39,13 @@ void deallocate(std::byte* bytes, std::size_t capacity) noexcept {
   ::operator delete(bytes, capacity, alignment_of(capacity));
 }
 
+template <typename KeptBuffers>
+void free_all(const KeptBuffers& buffers) noexcept {
+  for (const auto& [capacity, kept] : buffers) {
+    for (const auto& buffer : kept) deallocate(buffer.bytes, capacity);
+  }
+}
+
 }  // namespace
 
 Buffer::Buffer(Buffer&& other) noexcept
@@ -65,9 +73,10 @@ Buffer BufferPool::acquire(std::size_t bytes) {
   {
     const std::lock_guard lock(mutex_);
     lent_bytes_ += capacity;
-    if (const auto kept = kept_.find(capacity); kept != kept_.end() && !kept->second.empty()) {
-      std::byte* reused = kept->second.back();
+    if (const auto kept = kept_.find(capacity); kept != kept_.end()) {
+      std::byte* reused = kept->second.back().bytes;
       kept->second.pop_back();
+      if (kept->second.empty()) kept_.erase(kept);
       kept_bytes_ -= capacity;
       return {this, reused, capacity};
     }
@@ -82,16 +91,34 @@ Buffer BufferPool::acquire(std::size_t bytes) {
 }
 
 void BufferPool::give_back(std::byte* bytes, std::size_t capacity) noexcept {
+  KeptBuffers surplus;
   {
     const std::lock_guard lock(mutex_);
     lent_bytes_ -= capacity;
-    if (users_ > 0 && kept_bytes_ + capacity <= kMaxKeptBytes) {
-      kept_[capacity].push_back(bytes);
-      kept_bytes_ += capacity;
-      return;
-    }
+    kept_[capacity].push_back({bytes, ++returns_});
+    kept_bytes_ += capacity;
+    surplus = take_surplus();
   }
-  deallocate(bytes, capacity);
+  free_all(surplus);
+}
+
+BufferPool::KeptBuffers BufferPool::take_surplus() {
+  KeptBuffers surplus;
+  if (users_ == 0) {
+    surplus.swap(kept_);
+    kept_bytes_ = 0;
+  }
+  while (kept_bytes_ > kMaxKeptBytes) {
+    const auto oldest = std::min_element(kept_.begin(), kept_.end(), [](const auto& a, const auto& b) {
+      return a.second.front().returned < b.second.front().returned;
+    });
+    const std::size_t capacity = oldest->first;
+    surplus[capacity].push_back(oldest->second.front());
+    oldest->second.pop_front();
+    if (oldest->second.empty()) kept_.erase(oldest);
+    kept_bytes_ -= capacity;
+  }
+  return surplus;
 }
 
 void BufferPool::retain() {
@@ -100,16 +127,13 @@ void BufferPool::retain() {
 }
 
 void BufferPool::release() {
-  std::map<std::size_t, std::vector<std::byte*>> unused;
+  KeptBuffers surplus;
   {
     const std::lock_guard lock(mutex_);
-    if (--users_ > 0) return;
-    unused.swap(kept_);
-    kept_bytes_ = 0;
+    --users_;
+    surplus = take_surplus();
   }
-  for (const auto& [capacity, buffers] : unused) {
-    for (std::byte* buffer : buffers) deallocate(buffer, capacity);
-  }
+  free_all(surplus);
 }
 
 BufferPool::Statistics BufferPool::statistics() const {

@@ -28,7 +28,10 @@ import numpy.typing as npt
 from binfeed.errors import FeatureError, checked_keywords
 
 #: dtypes that ``.cast`` gives.
-CASTABLE = "bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 float64".split()
+CASTABLE = (
+    *("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"),
+    *("float16", "float32", "float64"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,9 +158,7 @@ class Feature:
         Raises:
             FeatureError: if a parameter is not a finite number, or ``std`` is zero.
         """
-        return self._then(
-            Standardize(_parameter("standardize(mean=)", mean), _divisor("standardize(std=)", std))
-        )
+        return self._then(Standardize(_parameter("standardize(mean=)", mean), _divisor("standardize(std=)", std)))
 
     def reshape(self, *shape: int | Sequence[int]) -> Feature:
         """Give each record's elements, in the same order, the shape ``shape``; one -1 stands for what is left."""

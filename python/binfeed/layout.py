@@ -99,7 +99,7 @@ class Layout:
         return f"Layout({self.dtype!r}, header_bytes={self.header_bytes}, footer_bytes={self.footer_bytes})"
 
     def __str__(self) -> str:
-        rows = [("field", "dtype", "byte order", "shape", "offset", "size")]
+        rows: list[tuple[str, ...]] = [("field", "dtype", "byte order", "shape", "offset", "size")]
         rows += [_table_row(field) for field in self.fields.values()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

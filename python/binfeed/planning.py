@@ -59,9 +59,7 @@ class _Column:
             steps = np.arange(source.shape[axis]) * stride
             offsets += steps.reshape([-1 if other == axis else 1 for other in range(offsets.ndim)])
         is_contiguous = np.array_equal(offsets.ravel(), contiguous)
-        return cls(
-            source, source.dtype.newbyteorder("="), elements, None if is_contiguous else offsets.ravel()
-        )
+        return cls(source, source.dtype.newbyteorder("="), elements, None if is_contiguous else offsets.ravel())
 
     def cast(self, dtype: np.dtype[Any]) -> None:
         self.operations.append(("cast", dtype.name))
@@ -197,9 +195,7 @@ class _Chain:
             # A view of one number: no memory, however large the shape.
             return np.broadcast_to(np.int8(0), self.shape).reshape(shape).shape
         except ValueError:
-            raise FeatureError(
-                f"{self.where}: a record of shape {self.shape} cannot be reshaped to {shape}"
-            ) from None
+            raise FeatureError(f"{self.where}: a record of shape {self.shape} cannot be reshaped to {shape}") from None
 
     def transpose(self, operation: Operation, axes: tuple[int, ...] | None) -> None:
         elements = np.arange(int(np.prod(self.shape, dtype=np.int64))).reshape(self.shape)

@@ -183,7 +183,7 @@ class Reader(ABC):
             repeat: epochs, one after the other; -1 is without end.
             num_parallel_calls: batches to decode at the same time; by default one per processor. The order of the
                 batches does not depend on it.
-            prefetch: batches to keep ready.
+            prefetch: batches to keep ready; 0 for none.
             engine: ``"generator"``, or ``"auto"`` for the best one there is.
 
         Raises:
@@ -357,7 +357,7 @@ def open_with(
     return RecordReader(find_sources(files), layout, _as_features(features, layout), instruction_set)
 
 
-def zip(*readers: Reader) -> Reader:  # noqa: A001  (as tf.data.Dataset.zip)
+def zip(*readers: Reader) -> Reader:
     """Readers that belong together, as one: sample i is the tuple of their samples i.
 
     Files may be cut differently: samples are matched by number. Closing it closes them all.
@@ -372,9 +372,7 @@ def zip(*readers: Reader) -> Reader:  # noqa: A001  (as tf.data.Dataset.zip)
             raise TypeError(f"zip() takes readers, not {reader!r}")
     lengths = [len(reader) for reader in readers]
     if len(set(lengths)) > 1:
-        raise ValueError(
-            f"readers that belong together have the same length, but these have {lengths} samples"
-        )
+        raise ValueError(f"readers that belong together have the same length, but these have {lengths} samples")
     return ZipReader(readers)
 
 

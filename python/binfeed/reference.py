@@ -74,9 +74,7 @@ def apply(operation: Operation, value: Value) -> Value:
             return Value(x.reshape(len(x), *shape), value.is_computed, value.result)
         case Transpose(axes):
             order = axes if axes is not None else tuple(reversed(range(x.ndim - 1)))
-            return Value(
-                x.transpose(0, *(axis % (x.ndim - 1) + 1 for axis in order)), value.is_computed, value.result
-            )
+            return Value(x.transpose(0, *(axis % (x.ndim - 1) + 1 for axis in order)), value.is_computed, value.result)
         case _:
             dtype = compute_dtype(x.dtype)
             return Value(arithmetic(operation, x.astype(dtype), dtype), True, value.result)

@@ -3,9 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <map>
 #include <mutex>
-#include <vector>
 
 namespace binfeed {
 
@@ -38,8 +39,8 @@ class BufferPool {
   // At least `bytes` bytes. Safe from many threads, as is giving a buffer back.
   Buffer acquire(std::size_t bytes);
 
-  // Buffers are kept for reuse while somebody retains the pool, at most kMaxKeptBytes of them. With the last
-  // release they are freed, and later ones as they come back.
+  // Buffers are kept for reuse while somebody retains the pool, at most kMaxKeptBytes of them: beyond that, those that
+  // lay unused the longest are freed. With the last release all are, and later ones as they come back.
   void retain();
   void release();
 
@@ -57,7 +58,17 @@ class BufferPool {
   void give_back(std::byte* bytes, std::size_t capacity) noexcept;
 
   mutable std::mutex mutex_;
-  std::map<std::size_t, std::vector<std::byte*>> kept_;  // capacity -> free buffers, the last returned at the end
+  struct Kept {
+    std::byte* bytes;
+    std::uint64_t returned;  // when, counted in returns
+  };
+  using KeptBuffers = std::map<std::size_t, std::deque<Kept>>;  // by capacity, the last returned at the end
+
+  // Takes the buffers out of `kept_` that must go so that no more than kMaxKeptBytes remain.
+  KeptBuffers take_surplus();
+
+  KeptBuffers kept_;
+  std::uint64_t returns_ = 0;
   std::size_t users_ = 0;
   std::size_t kept_bytes_ = 0;
   std::size_t lent_bytes_ = 0;

@@ -53,7 +53,8 @@ class Batching:
     @property
     def cardinality(self) -> int:
         """Batches of all epochs, in tf.data's terms."""
-        return self.batches * self.epochs if self.epochs != ENDLESS else int(tf.data.INFINITE_CARDINALITY)
+        is_endless = self.epochs == ENDLESS and self.batches > 0
+        return int(tf.data.INFINITE_CARDINALITY) if is_endless else self.batches * max(self.epochs, 0)
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ def make_dataset(
     """See :meth:`binfeed.Reader.to_tf_dataset`."""
     if engine not in ENGINES:
         raise ValueError(f"there is no engine {engine!r}{suggestion(engine, ENGINES)}")
+    if prefetch < 0 and prefetch != tf.data.AUTOTUNE:
+        raise ValueError(f"prefetch must be a number of batches, 0 for none or tf.data.AUTOTUNE, not {prefetch}")
     batching = Batching(
         samples=len(order),
         batch_size=batch_size,
@@ -134,10 +137,10 @@ def _arrangement(reader: Reader, label: str | None) -> Callable[[Iterable[Any]],
 
 def _tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.TensorSpec:
     if output.dtype.kind == "S":
-        return tf.TensorSpec((*batch_shape, *output.shape), tf.string, output.name)
+        return tf.TensorSpec((*batch_shape, *output.shape), tf.string)
     if output.dtype.kind == "V":
-        return tf.TensorSpec((*batch_shape, *output.shape, output.dtype.itemsize), tf.uint8, output.name)
-    return tf.TensorSpec((*batch_shape, *output.shape), tf.as_dtype(output.dtype), output.name)
+        return tf.TensorSpec((*batch_shape, *output.shape, output.dtype.itemsize), tf.uint8)
+    return tf.TensorSpec((*batch_shape, *output.shape), tf.as_dtype(output.dtype))
 
 
 def _for_tensorflow(array: Array) -> Array:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from binfeed.tensorflow.dataset import Batching, Elements
 
 #: Chunks of about this size: far larger ones leave the cache before they are used.
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 16 << 20
 MAX_BATCHES_PER_CHUNK = 64
 
 
@@ -91,9 +91,7 @@ def generator_dataset(
             yield elements.tensors(arrays)
 
     def make_lane(lane: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.Dataset.from_generator(
-            generate, args=(lane,), output_signature=elements.specs(*chunk_shape)
-        )
+        return tf.data.Dataset.from_generator(generate, args=(lane,), output_signature=elements.specs(*chunk_shape))
 
     dataset = tf.data.Dataset.range(lanes).interleave(
         make_lane, cycle_length=lanes, block_length=1, num_parallel_calls=lanes, deterministic=True

@@ -1,0 +1,1 @@
+"""Workloads against peers: ``python -m benchmarks``."""

@@ -1,0 +1,122 @@
+"""The main job, end to end: binary files of handwritten digits, a Keras classifier, and what other readers cost.
+
+``make demo`` runs it. It needs the extra ``demo``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# Before TensorFlow is imported, which reads it then.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import binfeed as bf
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from sklearn.datasets import load_digits
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the benchmarks stand beside the examples
+from benchmarks.harness import check, measure
+from benchmarks.peers import PEERS
+from benchmarks.report import draw_chart, print_table
+from benchmarks.workloads.images import Images
+
+OUTPUT = Path("out")
+TRAINING_FILES = 4
+COPIES = 40
+
+#: What the bytes are: as CIFAR-10 has it, a byte of label and then the pixels, here 8 x 8 of them from 0 to 16.
+RECORD = np.dtype([("label", "u1"), ("image", "u1", (64,))])
+
+#: What the model gets.
+FEATURES = {
+    "image": bf.field("image").div(16).reshape(8, 8, 1),
+    "label": bf.field("label").cast("int32"),
+}
+
+
+def digits() -> npt.NDArray[Any]:
+    """The 1,797 handwritten digits that scikit-learn ships, as records in random order."""
+    bunch = load_digits()
+    records = np.zeros(len(bunch.target), RECORD)
+    records["label"] = bunch.target
+    records["image"] = bunch.data
+    return np.random.default_rng(0).permutation(records)
+
+
+def write(folder: Path, records: npt.NDArray[Any]) -> None:
+    """A test file of 297 records, the others in four files to train from."""
+    test, training = np.split(records, [297])
+    test.tofile(folder / "test.bin")
+    for number, part in enumerate(np.array_split(training, TRAINING_FILES)):
+        part.tofile(folder / f"train-{number}.bin")
+
+
+def train(folder: Path) -> float:
+    """Train a small classifier from the files; its accuracy on those it did not see."""
+    training = bf.open(folder / "train-*.bin", RECORD, FEATURES)
+    test = bf.open(folder / "test.bin", RECORD, FEATURES)
+    print(f"\n{bf.Layout(RECORD)}\n\n{len(training)} samples to train from, {len(test)} to test with\n")
+
+    tf.keras.utils.set_random_seed(0)
+    model = tf.keras.Sequential(
+        [
+            tf.keras.Input((8, 8, 1)),
+            tf.keras.layers.Conv2D(32, 3, activation="relu"),
+            tf.keras.layers.Flatten(),
+            tf.keras.layers.Dense(64, activation="relu"),
+            tf.keras.layers.Dense(10),
+        ]
+    )
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, metrics=["accuracy"])
+    model.fit(training.to_tf_dataset(32, label="label", cycle_length=TRAINING_FILES), epochs=12, shuffle=False)
+    _, accuracy = model.evaluate(test.to_tf_dataset(100, label="label"), verbose=0)
+    return float(accuracy)
+
+
+class Digits(Images):
+    """The digits again and again, as a workload for the benchmarks."""
+
+    name = "digits"
+    title = "Digits: 65-byte records to float32 / 255 and a label, 4096 at a time"
+    record = RECORD
+    batch_size = 4096  # of records this small; what a loop in Python costs per batch hides the readers otherwise
+
+    def make_records(self, number: int, count: int) -> npt.NDArray[Any]:
+        del number
+        return np.resize(digits(), count)
+
+
+def compare(folder: Path) -> None:
+    """Print and draw how fast each reader feeds the same batches of a larger set of files."""
+    for peer in PEERS:
+        check(Digits(folder / "check", files=2, records_per_file=1797), peer)
+    print(f"{len(PEERS)} readers give the same values")
+    workload = Digits(folder, files=8, records_per_file=1797 * COPIES)
+    measurements = measure(workload, list(PEERS), rounds=3, seconds=1.0)
+    print_table(workload.title, measurements)
+    draw_chart(OUTPUT / "digits.png", workload.title, measurements)
+    print(f"drawn in {OUTPUT / 'digits.png'}")
+
+
+def main() -> None:
+    """The whole job."""
+    with tempfile.TemporaryDirectory(prefix="binfeed-") as name:
+        folder = Path(name)
+        write(folder, digits())
+        accuracy = train(folder)
+        print(f"\naccuracy on the test file: {accuracy:.1%}\n")
+        if accuracy <= 0.95:
+            sys.exit("the classifier should reach more than 95 %")
+        compare(folder)
+
+
+if __name__ == "__main__":
+    main()

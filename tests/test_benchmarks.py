@@ -1,0 +1,46 @@
+"""Benchmarks measure peers that give the same values, and say who is how fast."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import harness, report
+from benchmarks.peers import OURS, PEERS
+from benchmarks.workloads import WORKLOADS
+
+
+@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_every_peer_gives_the_values_of_numpy(name: str, peer: str, tmp_path: Path) -> None:
+    kind = WORKLOADS[name]
+    # Two files of batches and a rest each.
+    workload = kind(tmp_path, 2, kind.batch_size * 2 + 3)
+    harness.check(workload, peer)
+
+
+def test_a_peer_that_gives_other_values_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workload = WORKLOADS["images"](tmp_path, 1, 300)
+    records = workload.records()
+    records["image"][17, 5] ^= 1
+    monkeypatch.setattr(workload, "records", lambda: records)
+    with pytest.raises(AssertionError, match="disagree on images"):
+        harness.check(workload, OURS)
+
+
+def test_results_are_a_table_a_chart_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workload = WORKLOADS["images"](tmp_path, 2, 600)
+    measurements = harness.measure(workload, ["fixed_length_whole", OURS], rounds=2, seconds=0.05)
+    assert [len(measurement.records_per_second) for measurement in measurements] == [2, 2]
+    ratio = harness.ratio_to_ours(measurements, measurements[0])
+    assert ratio == measurements[1].median / measurements[0].median
+    report.print_table("a title", measurements)
+    assert "binfeed, generator engine" in capsys.readouterr().out
+    report.draw_chart(tmp_path / "chart.png", "a title", measurements)
+    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+    report.write_json(tmp_path / "results.json", {"images": measurements})
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert written["workloads"]["images"][1]["records_per_second"] == measurements[1].records_per_second
+    assert written["machine"]["binfeed"]["running"]

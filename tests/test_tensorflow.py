@@ -1,0 +1,235 @@
+"""to_tf_dataset: the batches of ``.batches()``, in the same order, as tf.data and Keras want them."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import binfeed as bf
+import numpy as np
+import pytest
+import tensorflow as tf
+from binfeed import _core
+from binfeed.tensorflow import generator
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import Array, WriteFiles, assert_identical, random_records
+
+RECORD = np.dtype([("label", "u1"), ("image", "u1", (3, 4, 4)), ("price", ">i8"), ("id", "<u4")])
+FEATURES = {
+    "image": bf.field("image").div(255).transpose(1, 2, 0),
+    "price": bf.field("price").scale(1e-9),
+    "label": bf.field("label").cast("int32"),
+    "id": bf.field("id"),
+}
+
+
+@pytest.fixture
+def records() -> Array:
+    made = random_records(RECORD, 1000).copy()
+    made["id"] = np.arange(1000)
+    return made
+
+
+@pytest.fixture
+def paths(records: Array, write_files: WriteFiles) -> list[Path]:
+    return write_files(*np.split(records, [300, 310, 620]))
+
+
+@pytest.fixture
+def reader(paths: list[Path]) -> Iterator[bf.Reader]:
+    with bf.open(paths, RECORD, FEATURES) as opened:
+        yield opened
+
+
+def elements(dataset: tf.data.Dataset) -> list[Any]:
+    return list(dataset.as_numpy_iterator())
+
+
+def assert_same_batches(found: list[Any], expected: list[Any]) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert_identical(one, other)
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 10_000, 1 << 24])
+@pytest.mark.parametrize("lanes", [1, 2, 5, None])
+@pytest.mark.parametrize("drop_remainder", [False, True])
+def test_the_batches_are_those_of_numpy_whatever_the_lanes_and_chunks(
+    reader: bf.Reader, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int, lanes: int | None, drop_remainder: bool
+) -> None:
+    monkeypatch.setattr(generator, "CHUNK_BYTES", chunk_bytes)
+    order = {"cycle_length": 3, "block_length": 4}
+    expected = list(reader.batches(32, drop_remainder=drop_remainder, **order))
+    dataset = reader.to_tf_dataset(32, drop_remainder=drop_remainder, num_parallel_calls=lanes, **order)
+    assert int(dataset.cardinality()) == len(expected)
+    assert_same_batches(elements(dataset), expected)
+
+
+@settings(max_examples=25)
+@given(
+    count=st.integers(1, 60),
+    batch_size=st.integers(1, 70),
+    drop_remainder=st.booleans(),
+    repeat=st.integers(1, 3),
+    lanes=st.integers(1, 4),
+    per_chunk=st.integers(1, 5),
+)
+def test_any_cut_into_batches_chunks_and_epochs(
+    count: int, batch_size: int, drop_remainder: bool, repeat: int, lanes: int, per_chunk: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch, bf.open(np.arange(count, dtype="<u4"), "<u4") as reader:
+        patch.setattr(generator, "CHUNK_BYTES", per_chunk * batch_size * 4)
+        dataset = reader.to_tf_dataset(
+            batch_size, drop_remainder=drop_remainder, repeat=repeat, num_parallel_calls=lanes
+        )
+        expected = list(reader.batches(batch_size, drop_remainder=drop_remainder)) * repeat
+        assert int(dataset.cardinality()) == len(expected)
+        assert_same_batches(elements(dataset), expected)
+
+
+def test_specs_are_static(reader: bf.Reader) -> None:
+    spec = reader.to_tf_dataset(32).element_spec
+    assert spec["image"] == tf.TensorSpec((None, 4, 4, 3), tf.float32)
+    assert spec["id"] == tf.TensorSpec((None,), tf.uint32)
+    assert reader.to_tf_dataset(32, drop_remainder=True).element_spec["label"] == tf.TensorSpec((32,), tf.int32)
+    # 1000 samples are batches of 50 without a rest.
+    assert reader.to_tf_dataset(50).element_spec["price"] == tf.TensorSpec((50,), tf.float32)
+
+
+def test_a_label_makes_pairs(reader: bf.Reader) -> None:
+    dataset = reader.to_tf_dataset(50, label="label")
+    features, label = dataset.element_spec
+    assert set(features) == {"image", "price", "id"}
+    assert label == tf.TensorSpec((50,), tf.int32)
+    expected = next(reader.batches(50))
+    assert isinstance(expected, dict)
+    found_features, found_label = next(iter(dataset.as_numpy_iterator()))
+    assert_identical(found_label, expected.pop("label"))
+    assert_identical({name: found_features[name] for name in expected}, expected)
+
+
+def test_a_single_remaining_feature_is_a_bare_tensor(paths: list[Path]) -> None:
+    two = {name: FEATURES[name] for name in ("label", "image")}
+    with bf.open(paths, RECORD, two) as reader:
+        spec = reader.to_tf_dataset(50, label="label").element_spec
+    assert spec == (tf.TensorSpec((50, 4, 4, 3), tf.float32), tf.TensorSpec((50,), tf.int32))
+
+
+def test_a_label_that_is_none(reader: bf.Reader, paths: list[Path]) -> None:
+    with pytest.raises(bf.FeatureError, match=r"label='lable' is not a feature; did you mean 'label'\?"):
+        reader.to_tf_dataset(4, label="lable")
+    with pytest.raises(bf.FeatureError, match="bare arrays"):
+        bf.open(paths, RECORD, "label").to_tf_dataset(4, label="label")
+    with pytest.raises(bf.FeatureError, match="the only feature"):
+        bf.open(paths, RECORD, {"label": "label"}).to_tf_dataset(4, label="label")
+    with pytest.raises(bf.FeatureError, match="a tuple of readers"):
+        bf.zip(reader, reader).to_tf_dataset(4, label="label")
+
+
+def test_zipped_readers_are_tuples(paths: list[Path], records: Array) -> None:
+    pair = bf.zip(bf.open(paths, RECORD, FEATURES["image"]), bf.open(records, RECORD, "label"))
+    dataset = pair.to_tf_dataset(64, cycle_length=2)
+    assert dataset.element_spec == (
+        tf.TensorSpec((None, 4, 4, 3), tf.float32),
+        tf.TensorSpec((None,), tf.uint8),
+    )
+    assert_same_batches(elements(dataset), list(pair.batches(64, cycle_length=2)))
+
+
+def test_repeat_without_end(reader: bf.Reader) -> None:
+    dataset = reader.to_tf_dataset(300, repeat=-1)
+    assert int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY
+    ids = np.concatenate([batch["id"] for batch in dataset.take(9).as_numpy_iterator()])
+    assert ids.tolist() == [*range(1000), *range(1000), *range(300)]
+
+
+def test_no_batches_at_all(reader: bf.Reader) -> None:
+    dataset = reader.to_tf_dataset(2000, drop_remainder=True, repeat=-1)
+    assert elements(dataset) == []
+    assert dataset.element_spec["id"] == tf.TensorSpec((2000,), tf.uint32)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"batch_size": 4, "repeat": 0}, "repeat must be at least 1"),
+        ({"batch_size": 4, "num_parallel_calls": 0}, "num_parallel_calls must be at least 1"),
+        ({"batch_size": 4, "engine": "grahp"}, "no engine 'grahp'"),
+        ({"batch_size": 4, "prefetch": -3}, "prefetch"),
+    ],
+)
+def test_arguments_out_of_range(reader: bf.Reader, arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        reader.to_tf_dataset(**arguments)
+
+
+def test_bytes_and_complex_fields(write_files: WriteFiles) -> None:
+    record = np.dtype([("name", "S3"), ("raw", "V2", (2,)), ("wave", ">c8")])
+    records = np.array([(b"a", [b"\x00\x01", b"\x02\x00"], 1 + 2j), (b"bcd", [b"\xff\x00", b"\x00\x00"], -1j)], record)
+    batch = next(iter(bf.open(write_files(records), record).to_tf_dataset(2).as_numpy_iterator()))
+    assert batch["name"].tolist() == [b"a", b"bcd"]
+    assert batch["raw"].tolist() == [[[0, 1], [2, 0]], [[255, 0], [0, 0]]]
+    assert batch["wave"].tolist() == [1 + 2j, -1j]
+    assert batch["wave"].dtype == np.complex64
+
+
+@pytest.mark.parametrize("per_chunk", [1, 4])
+def test_what_goes_in_comes_out_at_the_same_address(monkeypatch: pytest.MonkeyPatch, per_chunk: int) -> None:
+    monkeypatch.setattr(generator, "CHUNK_BYTES", per_chunk * 256 * 4)
+    reader = bf.open(np.arange(1024, dtype="<u4"), "<u4", bf.field("value").scale(1))
+    decoded: list[range] = []
+    read = reader.read
+
+    def watched(*arguments: Any) -> list[Array]:
+        arrays = read(*arguments)
+        decoded.extend(range(array.ctypes.data, array.ctypes.data + array.nbytes) for array in arrays)
+        return arrays
+
+    monkeypatch.setattr(reader, "read", watched)
+    batches = list(reader.to_tf_dataset(256, num_parallel_calls=2))
+    addresses = [np.asarray(memoryview(batch)).ctypes.data for batch in batches]
+    assert len(decoded) == 4 // per_chunk
+    # Lanes may decode in any order; within a chunk, batches lie one after the other.
+    assert sorted(addresses) == sorted(area.start + 1024 * slot for area in decoded for slot in range(per_chunk))
+
+
+def test_buffers_come_back_when_tensorflow_lets_go(reader: bf.Reader) -> None:
+    gc.collect()
+    held = list(reader.to_tf_dataset(100))
+    assert _core.buffer_pool_bytes()[1] > 0
+    del held
+    gc.collect()
+    # TensorFlow drops the last references to arrays when the next one passes through.
+    next(iter(bf.open(bytes(1), "u1").to_tf_dataset(1)))
+    gc.collect()
+    assert _core.buffer_pool_bytes()[1] < 1 << 16
+
+
+def test_subnormal_numbers_survive_tensorflows_threads() -> None:
+    tiny = np.array([1e-45, 1e-40, -1e-42, 1.2e-38] * 16, "<f4")
+    features = {"same": "value", "half": bf.field("value").scale(0.5), "double": bf.field("value").cast("float64")}
+    reader = bf.open(tiny, "<f4", features)
+    (batch,) = elements(reader.to_tf_dataset(64))
+    assert_identical(batch, {"same": tiny, "half": tiny * np.float32(0.5), "double": tiny.astype("f8")})
+
+
+def test_an_error_while_reading_reaches_the_consumer(paths: list[Path]) -> None:
+    reader = bf.open(paths, RECORD, FEATURES)
+    paths[2].write_bytes(b"cut")
+    with pytest.raises(tf.errors.OpError, match=r"part-002.*bytes when it was opened and has 3 now"):
+        elements(reader.to_tf_dataset(32))
+
+
+def test_keras_trains_and_knows_the_number_of_steps(capfd: pytest.CaptureFixture[str]) -> None:
+    model = tf.keras.Sequential([tf.keras.layers.Flatten(), tf.keras.layers.Dense(2)])
+    model.compile("sgd", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    two = {"image": FEATURES["image"], "label": bf.field("label").scale(1 / 128).cast("int32")}
+    with bf.open(random_records(RECORD, 1000, seed=3), RECORD, two) as training:
+        history = model.fit(training.to_tf_dataset(64, label="label"), epochs=2, verbose=2, shuffle=False)
+    assert len(history.history["loss"]) == 2
+    assert "16/16" in capfd.readouterr().out

@@ -86,6 +86,9 @@ def assert_identical(found: Any, expected: Any) -> None:
 def _bits(array: Array) -> Array:
     """The bytes of each value, with one and the same NaN for all."""
     array = np.ascontiguousarray(array)
+    if array.dtype.name == "bfloat16":
+        bits = array.view(np.uint16).ravel()
+        return np.where((bits & 0x7FFF) > 0x7F80, np.uint16(0x7FC0), bits)
     if array.dtype.kind in "fc":
         parts = array.view(array.real.dtype).copy()
         parts[np.isnan(parts)] = np.nan

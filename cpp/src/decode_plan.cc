@@ -58,42 +58,146 @@ std::optional<Arithmetic> fused(Code first, Code second) {
   return std::nullopt;
 }
 
+template <typename Value>
+Operand as_operand(const Value& value) {
+  Operand operand{std::vector<std::byte>(sizeof value)};
+  std::memcpy(operand.bytes.data(), &value, sizeof value);
+  return operand;
+}
+
 // Turns the operations of one column into steps.
 class StepPlanner {
  public:
   StepPlanner(const ColumnSpec& spec, const Kernels& kernels)
-      : kernels_(kernels), type_(spec.type), is_swapped_(spec.is_swapped) {}
+      : kernels_(kernels), elements_(spec.elements), type_(spec.type), is_swapped_(spec.is_swapped) {}
 
   std::vector<Step> plan(std::span<const Operation> operations, ElementType target) {
-    while (!operations.empty()) {
-      if (operations.front().code == Code::kCast) {
-        cast(operations.front().type);
-        operations = operations.subspan(1);
-      } else {
-        operations = operations.subspan(compute(operations));
-      }
-    }
-    if (type_ != target) throw Error(ErrorKind::kArgument, "the operations do not end in the output's type");
-    if (steps_.empty()) add(convert_kernel(type_), type_);  // nothing but a copy
+    while (!operations.empty()) operations = operations.subspan(take(operations));
+    if (type_ != target) cast(target);
+    if (steps_.empty()) add({.convert = convert_kernel(type_)}, type_);  // nothing but a copy
     return std::move(steps_);
   }
 
  private:
+  using Entry = std::array<kernels::Compute, 2>;
+
+  // One step for the first operation, and for the next ones that fit into the same pass; returns how many.
+  std::size_t take(std::span<const Operation> operations) {
+    const Operation& operation = operations.front();
+    switch (operation.code) {
+      case Code::kCast:
+        cast(operation.type);
+        return 1;
+      case Code::kLog1p:
+        cast(compute_type(type_));
+        if (is_swapped_) add({.convert = convert_kernel(type_)}, type_);
+        add({.compute = kernels_.log1p[type_ == ElementType::kFloat64 ? 1 : 0]}, type_);
+        return 1;
+      case Code::kClip:
+        add_with_words(kernels_.clip, operation, value_type(type_));
+        return 1;
+      case Code::kFill:
+        add_with_words(kernels_.fill, operation, value_type(type_));
+        return 1;
+      case Code::kIsMissing:
+        add_with_words(kernels_.is_missing, operation, ElementType::kBool);
+        return 1;
+      case Code::kBits:
+        take_bits(operation);
+        return 1;
+      case Code::kCodes:
+        look_up(operation);
+        return 1;
+      case Code::kOneHot:
+        spread(operation);
+        return 1;
+      default:
+        return compute(operations);
+    }
+  }
+
   kernels::Convert convert_kernel(ElementType to) const {
     return kernels_.convert[index_of(type_)][is_swapped_ ? 1 : 0][index_of(to)];
   }
 
-  void add(kernels::Convert kernel, ElementType to) {
-    steps_.push_back({.convert = kernel, .value_bytes = element_bytes(to)});
+  void add(Step step, ElementType to) {
+    step.elements = step.elements == 0 ? elements_ : step.elements;
+    step.source_bytes = step.source_bytes == 0 ? element_bytes(type_) : step.source_bytes;
+    step.target_bytes = step.target_bytes == 0 ? element_bytes(to) : step.target_bytes;
+    steps_.push_back(std::move(step));
     type_ = to;
     is_swapped_ = false;
   }
 
   void cast(ElementType to) {
-    if (to != type_) add(convert_kernel(to), to);
+    if (to != type_) add({.convert = convert_kernel(to)}, to);
   }
 
-  // One step for the first operation, and for the next ones that fit into the same pass; returns how many.
+  static void require_words(const Operation& operation, std::size_t count) {
+    if (operation.words.size() < count) throw Error(ErrorKind::kArgument, "an operation lacks its words");
+  }
+
+  void add_with_words(const Kernels::PerType<Entry>& kernels, const Operation& operation, ElementType to) {
+    require_words(operation, 2);
+    // Halves have no comparisons of their own.
+    const bool is_half = type_ == ElementType::kFloat16 || type_ == ElementType::kBfloat16;
+    const ElementType half = type_;
+    if (is_half) cast(ElementType::kFloat32);
+    Step step{.compute = kernels[index_of(type_)][is_swapped_ ? 1 : 0]};
+    step.a = as_operand(operation.words[0]);
+    step.b = as_operand(operation.words[1]);
+    add(std::move(step), is_half && to == half ? ElementType::kFloat32 : to);
+    if (is_half && to == half) cast(half);
+  }
+
+  void take_bits(const Operation& operation) {
+    require_words(operation, 3);
+    const ElementType from = value_type(type_);
+    const auto start = static_cast<std::uint32_t>(operation.words[0]);
+    const auto width = static_cast<std::uint32_t>(operation.words[1]);
+    const auto kernel = kernels_.bits[index_of(type_)][is_swapped_ ? 1 : 0];
+    if (kernel == nullptr || width == 0 || start + width > 8 * element_bytes(from)) {
+      throw Error(ErrorKind::kArgument, "a bit-field leaves its integer");
+    }
+    const bool is_signed = operation.words[2] != 0;
+    add({.compute = kernel, .a = as_operand(kernels::BitField{start, width, is_signed})},
+        integer_type(element_bytes(from), is_signed));
+  }
+
+  static ElementType integer_type(std::size_t bytes, bool is_signed) {
+    // Signed and unsigned alternate from int8 on, the narrowest first.
+    const auto step = static_cast<std::size_t>(std::countr_zero(bytes)) * 2 + (is_signed ? 0 : 1);
+    return static_cast<ElementType>(index_of(ElementType::kInt8) + step);
+  }
+
+  void look_up(const Operation& operation) {
+    require_words(operation, 2);
+    const std::span words(operation.words);
+    const std::size_t key_bytes = words[0];
+    const std::size_t count = (words.size() - 2) / 2;
+    if (key_bytes == 0 || key_bytes > 8 || element_bytes(type_) != 1 || elements_ % key_bytes != 0) {
+      throw Error(ErrorKind::kArgument, "keys must have 1 to 8 bytes and fit their field");
+    }
+    elements_ /= key_bytes;
+    Step step{.compute = kernels_.codes, .source_bytes = key_bytes};
+    for (std::size_t i = 0; i < count; ++i) {
+      step.keys.push_back(words[2 + i]);
+      step.codes.push_back(static_cast<std::int32_t>(static_cast<std::int64_t>(words[2 + count + i])));
+    }
+    const auto otherwise = static_cast<std::int32_t>(static_cast<std::int64_t>(words[1]));
+    step.a = as_operand(kernels::Codes{step.keys.data(), step.codes.data(), count, key_bytes, otherwise});
+    add(std::move(step), ElementType::kInt32);  // moves the vectors, whose data stays where it is
+  }
+
+  void spread(const Operation& operation) {
+    require_words(operation, 1);
+    const std::size_t depth = operation.words[0];
+    cast(ElementType::kInt32);
+    add({.compute = kernels_.one_hot, .a = as_operand(depth), .target_bytes = depth * sizeof(float)},
+        ElementType::kFloat32);
+    elements_ *= depth;
+  }
+
   std::size_t compute(std::span<const Operation> operations) {
     const ElementType computed = compute_type(type_);
     std::size_t used = 1;
@@ -111,19 +215,20 @@ class StepPlanner {
                          operations[used].code == Code::kCast && operations[used].type == ElementType::kFloat32;
     const ElementType to = narrows ? ElementType::kFloat32 : computed;
     const std::size_t count = std::max(operations[0].operand.size(), second.size());
-
-    Step step{.value_bytes = element_bytes(to)};
+    if (count != 1 && count != elements_) {
+      throw Error(ErrorKind::kArgument, "an operation needs one operand, or one per element");
+    }
+    Step step;
     step.a = make_operand(operations[0].operand, count, computed);
     if (!second.empty()) step.b = make_operand(std::move(second), count, computed);
     step.compute = kernels_.compute[index_of(type_)][is_swapped_ ? 1 : 0][static_cast<std::size_t>(arithmetic)]
                                    [count > 1 ? 1 : 0][to == ElementType::kFloat64 ? 1 : 0];
-    steps_.push_back(std::move(step));
-    type_ = to;
-    is_swapped_ = false;
+    add(std::move(step), to);
     return used + (narrows ? 1 : 0);
   }
 
   const Kernels& kernels_;
+  std::size_t elements_;
   ElementType type_;
   bool is_swapped_;
   std::vector<Step> steps_;
@@ -140,54 +245,75 @@ std::size_t planes_of(std::span<const std::uint32_t> offsets, std::size_t bytes)
   return planes;
 }
 
+// Bytes of the record from the column's offset to its end.
+std::uint64_t extent(const ColumnSpec& spec) {
+  const std::size_t bytes = element_bytes(spec.type);
+  if (spec.packing.packing != Packing::kNone) return (spec.packed_elements * spec.packing.bits + 7) / 8;
+  if (spec.offsets.empty()) return spec.elements * bytes;
+  return *std::max_element(spec.offsets.begin(), spec.offsets.end()) + bytes;
+}
+
 void check(const ColumnSpec& spec, std::size_t record_bytes) {
-  std::uint64_t last = spec.elements == 0 ? 0 : (spec.elements - 1) * element_bytes(spec.type);
-  if (!spec.offsets.empty()) {
-    if (spec.offsets.size() != spec.elements) {
-      throw Error(ErrorKind::kArgument, "a column needs one offset per element");
-    }
-    last = *std::max_element(spec.offsets.begin(), spec.offsets.end());
+  if (!spec.offsets.empty() && spec.offsets.size() != spec.elements) {
+    throw Error(ErrorKind::kArgument, "a column needs one offset per element");
   }
-  if (spec.elements > 0 && spec.offset + last + element_bytes(spec.type) > record_bytes) {
-    throw Error(ErrorKind::kArgument, "a column leaves the record");
+  if (spec.offset + extent(spec) > record_bytes) throw Error(ErrorKind::kArgument, "a column leaves the record");
+}
+
+void plan_unpacking(const ColumnSpec& spec, const Kernels& kernels, Column& column) {
+  const bool is_signed = spec.type == ElementType::kInt8 || spec.type == ElementType::kInt16;
+  const std::size_t bits = spec.packing.bits;
+  const std::size_t last = spec.offsets.empty() ? 0 : *std::max_element(spec.offsets.begin(), spec.offsets.end());
+  if (bits == 0 || bits > 16 || column.element_bytes != (bits <= 8 ? 1u : 2u) ||
+      last / column.element_bytes >= spec.packed_elements) {
+    throw Error(ErrorKind::kArgument, "packed numbers do not fit their type");
   }
-  for (const Operation& operation : spec.operations) {
-    const std::size_t operands = operation.operand.size();
-    if (operation.code != Code::kCast && operands != 1 && operands != spec.elements) {
-      throw Error(ErrorKind::kArgument, "an operation needs one operand, or one per element");
+  column.unpack = kernels.unpack[is_signed ? 1 : 0];
+  column.packing = spec.packing.packing;
+  column.packed_bits = bits;
+  column.packed_elements = spec.packed_elements;
+}
+
+void plan_gathering(const ColumnSpec& spec, const Kernels& kernels, Column& column) {
+  const std::size_t bytes = column.element_bytes;
+  column.offsets = spec.offsets;
+  if (!std::has_single_bit(bytes)) {
+    // Byte by byte.
+    column.offsets.clear();
+    for (const std::uint32_t offset : spec.offsets) {
+      for (std::uint32_t byte = 0; byte < bytes; ++byte) column.offsets.push_back(offset + byte);
     }
+    column.gather = kernels.gather[0];
+    return;
+  }
+  const auto width = static_cast<std::size_t>(std::countr_zero(bytes));
+  column.planes = planes_of(spec.offsets, bytes);
+  if (column.planes > 0) {
+    column.plane_bytes = spec.offsets[1];
+    column.interleave = kernels.interleave[width];
+  } else {
+    column.gather = kernels.gather[width];
   }
 }
 
 Column make_column(const ColumnSpec& spec, ElementType target, const Kernels& kernels) {
-  const std::size_t bytes = element_bytes(spec.type);
-  Column column{.offset = spec.offset, .elements = spec.elements, .element_bytes = bytes};
-  if (!spec.offsets.empty()) {
-    const auto width = static_cast<std::size_t>(std::countr_zero(bytes));
-    column.offsets = spec.offsets;
-    column.planes = planes_of(spec.offsets, bytes);
-    if (column.planes > 0) {
-      column.plane_bytes = spec.offsets[1];
-      column.interleave = kernels.interleave[width];
-    } else {
-      column.gather = kernels.gather[width];
-    }
-  }
+  Column column{.offset = spec.offset, .elements = spec.elements, .element_bytes = element_bytes(spec.type)};
+  if (spec.packing.packing != Packing::kNone) plan_unpacking(spec, kernels, column);
+  if (!spec.offsets.empty()) plan_gathering(spec, kernels, column);
   column.steps = StepPlanner(spec, kernels).plan(spec.operations, target);
+  const Step& last = column.steps.back();
+  column.target_bytes = last.elements * last.target_bytes;
   return column;
 }
 
 // Bytes per record that lie between this column's passes.
 std::size_t scratch_bytes_of(const Column& column) {
-  std::size_t widest = column.offsets.empty() ? 0 : column.element_bytes;
-  for (std::size_t i = 0; i + 1 < column.steps.size(); ++i) widest = std::max(widest, column.steps[i].value_bytes);
-  return widest * column.elements;
-}
-
-std::uint64_t end_of(const ColumnSpec& spec) {
-  const std::size_t bytes = element_bytes(spec.type);
-  if (spec.offsets.empty()) return spec.offset + spec.elements * bytes;
-  return spec.offset + *std::max_element(spec.offsets.begin(), spec.offsets.end()) + bytes;
+  std::size_t widest = column.packed_elements * column.element_bytes;
+  if (!column.offsets.empty()) widest = std::max(widest, column.elements * column.element_bytes);
+  for (std::size_t i = 0; i + 1 < column.steps.size(); ++i) {
+    widest = std::max(widest, column.steps[i].elements * column.steps[i].target_bytes);
+  }
+  return widest;
 }
 
 }  // namespace
@@ -205,10 +331,10 @@ DecodePlan::DecodePlan(std::size_t record_bytes, const std::vector<OutputSpec>& 
       if (column.elements == 0) continue;
       output.columns.push_back(make_column(column, spec.type, kernels));
       output.columns.back().target_offset = output.row_bytes;
-      output.row_bytes += column.elements * element_bytes(spec.type);
+      output.row_bytes += output.columns.back().target_bytes;
       scratch_bytes_ = std::max(scratch_bytes_, scratch_bytes_of(output.columns.back()));
       used_begin_ = std::min<std::size_t>(used_begin_, column.offset);
-      used_end_ = std::max<std::size_t>(used_end_, end_of(column));
+      used_end_ = std::max<std::size_t>(used_end_, column.offset + extent(column));
     }
     row_bytes += output.row_bytes;
     outputs_.push_back(std::move(output));

@@ -34,25 +34,40 @@ class Scratch {
 };
 
 // Contiguous values need no loop over records, if no operand belongs to an element.
-Block flattened(Block block, std::size_t source_bytes, std::size_t target_bytes, bool is_per_element) {
-  if (!is_per_element && block.source_stride == block.elements * source_bytes &&
-      block.target_stride == block.elements * target_bytes) {
+Block flattened(Block block, const Step& step) {
+  if (!step.a.is_per_element && block.source_stride == block.elements * step.source_bytes &&
+      block.target_stride == block.elements * step.target_bytes) {
     block.elements *= block.records;
     block.records = 1;
   }
   return block;
 }
 
+// What was the target of one pass is the source of the next.
+void advance(Block& block) {
+  block.source = block.target;
+  block.source_stride = block.target_stride;
+}
+
+void unpack(const Column& column, Block& block, std::byte* scratch) {
+  block.target = scratch;
+  block.target_stride = column.packed_elements * column.element_bytes;
+  block.elements = column.packed_elements;
+  column.unpack(block, column.packed_bits, column.packing);
+  advance(block);
+}
+
 void make_contiguous(const Column& column, Block& block, std::byte* scratch) {
   block.target = scratch;
   block.target_stride = column.elements * column.element_bytes;
   if (column.interleave != nullptr) {
+    block.elements = column.elements;
     column.interleave(block, column.planes, column.plane_bytes);
   } else {
+    block.elements = column.offsets.size();
     column.gather(block, column.offsets.data());
   }
-  block.source = block.target;
-  block.source_stride = block.target_stride;
+  advance(block);
 }
 
 void decode_column(const Column& column, const std::byte* records, std::size_t stride, std::size_t count,
@@ -62,23 +77,21 @@ void decode_column(const Column& column, const std::byte* records, std::size_t s
               .target = nullptr,
               .target_stride = 0,
               .records = count,
-              .elements = column.elements};
+              .elements = 0};
+  if (column.unpack != nullptr) unpack(column, block, scratch.next());
   if (!column.offsets.empty()) make_contiguous(column, block, scratch.next());
 
-  std::size_t source_bytes = column.element_bytes;
   for (const Step& step : column.steps) {
     const bool is_last = &step == &column.steps.back();
+    block.elements = step.elements;
     block.target = is_last ? rows + column.target_offset : scratch.next();
-    block.target_stride = is_last ? row_bytes : column.elements * step.value_bytes;
-    const Block flat = flattened(block, source_bytes, step.value_bytes, step.a.is_per_element);
+    block.target_stride = is_last ? row_bytes : step.elements * step.target_bytes;
     if (step.convert != nullptr) {
-      step.convert(flat);
+      step.convert(flattened(block, step));
     } else {
-      step.compute(flat, step.a.bytes.data(), step.b.bytes.data());
+      step.compute(flattened(block, step), step.a.bytes.data(), step.b.bytes.data());
     }
-    block.source = block.target;
-    block.source_stride = block.target_stride;
-    source_bytes = step.value_bytes;
+    advance(block);
   }
 }
 

@@ -26,6 +26,16 @@ constexpr std::array<Description, kElementTypes> kDescriptions{{
     {"float16", 2},
     {"float32", 4},
     {"float64", 8},
+    {"bfloat16", 2},
+    {"int24", 3},
+    {"uint24", 3},
+    {"int40", 5},
+    {"uint40", 5},
+    {"int48", 6},
+    {"uint48", 6},
+    {"int56", 7},
+    {"uint56", 7},
+    {"ibm32", 4},
 }};
 
 }  // namespace

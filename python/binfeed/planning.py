@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,10 +10,32 @@ import numpy as np
 import numpy.typing as npt
 
 from binfeed import _core
+from binfeed.element_types import OUTPUT_TYPES, value_dtype
 from binfeed.errors import FeatureError, suggestion
-from binfeed.features import Cast, Divide, Feature, Operation, Reshape, Scale, Standardize, Transpose
+from binfeed.features import (
+    Bits,
+    Cast,
+    Clip,
+    Codes,
+    Divide,
+    Feature,
+    Fill,
+    IsMissing,
+    Log1p,
+    MinMax,
+    OneHot,
+    Operation,
+    Reshape,
+    Scale,
+    Select,
+    Standardize,
+    Transpose,
+)
 from binfeed.layout import Field, Layout
-from binfeed.reference import compute_dtype
+
+#: Types whose arithmetic is float32, see :func:`binfeed.reference.compute_dtype`.
+_NARROW = ("bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32")
+_HALVES = ("float16", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -34,82 +57,86 @@ def plan_output(name: str, feature: Feature, layout: Layout) -> Output:
     chain = _Chain(name, feature, layout)
     columns = [column.spec() for column in chain.columns]
     spec = _core.OutputSpec(name=name, type=chain.columns[0].core_type, columns=columns)
-    return Output(name, chain.dtype, chain.shape, spec)
+    return Output(name, value_dtype(chain.type), chain.shape, spec)
 
 
 @dataclass
 class _Column:
-    """The elements of one field, and the operations on them so far.
+    """Elements of one field, and the operations on them so far.
 
     The values of an operand are flat, in the order of the elements.
     """
 
     source: Field
-    dtype: np.dtype[Any]  # of the values so far
-    elements: int
-    offsets: npt.NDArray[np.int64] | None  # of each element from the source's; None: they are contiguous
+    type: str  # of the values so far
+    elements: int  # of the source
+    positions: npt.NDArray[np.int64] | None = None  # of the elements among the field's; None: all of them, in order
     operations: list[tuple[str, Any]] = field(default_factory=list)
 
     @classmethod
     def of(cls, source: Field) -> _Column:
-        elements = int(np.prod(source.shape, dtype=np.int64))
-        contiguous = np.arange(elements) * source.dtype.itemsize
-        offsets = np.zeros(source.shape, np.int64)
-        for axis, stride in enumerate(source.strides):
-            steps = np.arange(source.shape[axis]) * stride
-            offsets += steps.reshape([-1 if other == axis else 1 for other in range(offsets.ndim)])
-        is_contiguous = np.array_equal(offsets.ravel(), contiguous)
-        return cls(source, source.dtype.newbyteorder("="), elements, None if is_contiguous else offsets.ravel())
+        return cls(source, source.type.value, source.elements)
 
-    def cast(self, dtype: np.dtype[Any]) -> None:
-        self.operations.append(("cast", dtype.name))
-        self.dtype = dtype
+    def add(self, code: str, *arguments: Any, type_: str) -> None:
+        self.operations.append((code, arguments))
+        self.type = type_
 
-    def compute(self, code: str, operand: npt.NDArray[np.float64]) -> None:
-        self.operations.append((code, operand))
-        self.dtype = compute_dtype(self.dtype)
-
-    def permute(self, order: npt.NDArray[np.int64]) -> None:
-        """Take the elements in another order; so must the operands."""
-        offsets = self.offsets
-        if offsets is None:
-            offsets = np.arange(self.elements) * self.source.dtype.itemsize
-        self.offsets = offsets[order]
+    def select(self, order: npt.NDArray[np.int64]) -> None:
+        """Take some elements, in another order; so must the operands."""
+        positions = np.arange(self.elements) if self.positions is None else self.positions
+        self.positions = positions[order]
+        self.elements = len(order)
         self.operations = [
-            (code, operand[order] if code != "cast" and operand.size > 1 else operand)
-            for code, operand in self.operations
+            (code, tuple(argument[order] if _is_per_element(argument) else argument for argument in arguments))
+            for code, arguments in self.operations
         ]
 
     @property
-    def parts(self) -> tuple[str, int]:
+    def core_source(self) -> tuple[str, int]:
         """What the core takes an element of the source for: the type and number of its parts."""
-        dtype = self.source.dtype
-        if dtype.kind in "SV":
-            return "uint8", dtype.itemsize
-        if dtype.kind == "c":
-            return f"float{dtype.itemsize * 4}", 2
-        return dtype.name, 1
+        type_ = self.source.type
+        if type_.value in OUTPUT_TYPES:
+            return type_.value if type_.packing else type_.name, 1
+        dtype = np.dtype(type_.value)
+        return (f"float{dtype.itemsize * 4}", 2) if dtype.kind == "c" else ("uint8", dtype.itemsize)
 
     @property
     def core_type(self) -> str:
         """The type of the values that come out, in the core's terms."""
-        return self.parts[0] if self.dtype.kind in "SVc" else self.dtype.name
+        return self.type if self.type in OUTPUT_TYPES else self.core_source[0]
 
     def spec(self) -> _core.ColumnSpec:
         """The column in the core's terms: elements of several parts become that many elements."""
-        core_type, parts = self.parts
-        offsets = np.empty(0, np.int64) if self.offsets is None else self.offsets
-        if parts > 1:
-            part_offsets = np.arange(parts) * (self.source.dtype.itemsize // parts)
-            offsets = (offsets[:, np.newaxis] + part_offsets).ravel()
+        core_type, parts = self.core_source
+        is_packed = bool(self.source.type.packing)
         return _core.ColumnSpec(
             type=core_type,
-            is_swapped=self.source.is_swapped,
+            is_swapped=self.source.type.is_swapped,
             offset=self.source.offset,
             elements=self.elements * parts,
-            offsets=offsets.astype(np.uint32),
-            operations=[getattr(_core.Operation, code)(operand) for code, operand in self.operations],
+            offsets=self._offsets(core_type, parts).astype(np.uint32),
+            operations=[getattr(_core.Operation, code)(*arguments) for code, arguments in self.operations],
+            packing=self.source.type.packing,
+            packed_bits=self.source.type.bits,
+            packed_elements=self.source.elements if is_packed else 0,
         )
+
+    def _offsets(self, core_type: str, parts: int) -> npt.NDArray[np.int64]:
+        """Of each part of each element; none at all if they are contiguous."""
+        if self.positions is None and self.source.is_contiguous:
+            return np.empty(0, np.int64)
+        if self.source.type.packing:
+            offsets = np.arange(self.source.elements) * np.dtype(core_type).itemsize
+        else:
+            offsets = self.source.element_offsets().ravel()
+        if self.positions is not None:
+            offsets = offsets[self.positions]
+        part_bytes = self.source.type.bytes // parts
+        return (offsets[:, np.newaxis] + np.arange(parts) * part_bytes).ravel()
+
+
+def _is_per_element(argument: Any) -> bool:
+    return isinstance(argument, np.ndarray) and argument.dtype == np.float64 and argument.size > 1
 
 
 class _Chain:
@@ -120,6 +147,7 @@ class _Chain:
 
     def __init__(self, name: str, feature: Feature, layout: Layout) -> None:
         self.where = f"feature {name!r}"
+        self.is_fixed = False  # whether elements can no longer be told from their positions in the record
         if isinstance(feature.source, str):
             if feature.source not in layout.fields:
                 raise FeatureError(
@@ -131,33 +159,37 @@ class _Chain:
             self.shape = source.shape
         else:
             self.columns = []
+            self.sizes: list[int] = []
             for part in feature.source:
                 chain = _Chain(name, part, layout)
                 chain.require_numbers("concat")
-                chain.cast(np.dtype(np.float32))
+                chain.cast("float32")
                 self.columns += chain.columns
-            self.shape = (sum(column.elements for column in self.columns),)
+                self.sizes += [math.prod(chain.shape)] if len(chain.columns) == 1 else chain.sizes
+            self.shape = (sum(self.sizes),)
         self.is_computing = False
-        self.result: np.dtype[Any] = np.dtype(np.float32)
+        self.result = "float32"
         for operation in feature.operations:
             self.apply(operation)
         if self.is_computing:
             self.cast(self.result)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.columns[0].dtype
+    def type(self) -> str:
+        return self.columns[0].type
 
     def apply(self, operation: Operation) -> None:
+        """One operation on all columns."""
+        if not isinstance(operation, Reshape | Transpose | Select | Codes):
+            self.require_numbers(repr(operation).split("(")[0])
         match operation:
             case Reshape(shape):
                 self.shape = self.reshaped(shape)
-            case Transpose(axes):
-                self.transpose(operation, axes)
-            case Cast(dtype):
-                self.require_numbers("cast")
-                self.cast(dtype)
-                self.result = dtype if dtype.kind == "f" else np.dtype(np.float32)
+            case Transpose() | Select():
+                self.rearrange(operation)
+            case Cast(type_):
+                self.cast(type_)
+                self.result = type_ if "float" in type_ else "float32"
             case Scale(factor, offset):
                 self.compute(operation, "multiply", factor)
                 if offset is not None:
@@ -167,14 +199,48 @@ class _Chain:
             case Standardize(mean, std):
                 self.compute(operation, "subtract", mean)
                 self.compute(operation, "divide", std)
+            case MinMax(low, high):
+                dtype = np.dtype(_compute_type(self.type))
+                spread = (high.astype(dtype) - low.astype(dtype)).astype(np.float64)
+                self.compute(operation, "subtract", low)
+                self.compute(operation, "divide", spread)
+            case Log1p():
+                self.add("log1p", type_=_compute_type(self.type))
+                self.is_computing = True
+            case Clip(low, high):
+                self.add("clip", self.clip_words(operation, low, high), type_=self.type)
+            case Fill(value, missing):
+                words = [self.sentinel_word(operation, missing), self.word(operation, value)]
+                self.add("fill", _words(words), type_=self.type)
+            case IsMissing(missing):
+                word = self.sentinel_word(operation, missing)
+                self.become("is_missing", _words([word, word]), type_="bool")
+            case Bits():
+                self.take_bits(operation)
+            case Codes():
+                self.look_up(operation)
+            case OneHot(depth):
+                self.become("one_hot", _words([depth]), type_="float32")
+                self.shape += (depth,)
+                self.is_fixed = True
+                if len(self.columns) > 1:
+                    raise FeatureError(f"{self.where}: .one_hot() takes a feature, not what concat gives")
 
-    def cast(self, dtype: np.dtype[Any]) -> None:
+    def add(self, code: str, *arguments: Any, type_: str) -> None:
         for column in self.columns:
-            column.cast(dtype)
+            column.add(code, *arguments, type_=type_)
+
+    def become(self, code: str, *arguments: Any, type_: str) -> None:
+        """An operation whose result has a dtype of its own."""
+        self.add(code, *arguments, type_=type_)
+        self.is_computing = False
+        self.result = "float32"
+
+    def cast(self, type_: str) -> None:
+        self.add("cast", type_, type_=type_)
         self.is_computing = False
 
     def compute(self, operation: Operation, code: str, operand: npt.NDArray[np.float64]) -> None:
-        self.require_numbers(repr(operation).split("(")[0])
         if operand.ndim > 0:
             try:
                 operand = np.broadcast_to(operand, self.shape).ravel()
@@ -184,11 +250,16 @@ class _Chain:
                     f"a record's shape {self.shape}"
                 ) from None
         begin = 0
-        for column in self.columns:
-            end = begin + column.elements
-            column.compute(code, operand[begin:end] if operand.ndim else operand)
-            begin = end
+        for column, size in zip(self.columns, self.column_sizes, strict=True):
+            part = operand[begin : begin + size] if operand.ndim else operand
+            column.add(code, part, type_=_compute_type(column.type))
+            begin += size
         self.is_computing = True
+
+    @property
+    def column_sizes(self) -> list[int]:
+        """Values per record that each column gives."""
+        return [math.prod(self.shape)] if len(self.columns) == 1 else self.sizes
 
     def reshaped(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         try:
@@ -197,27 +268,109 @@ class _Chain:
         except ValueError:
             raise FeatureError(f"{self.where}: a record of shape {self.shape} cannot be reshaped to {shape}") from None
 
-    def transpose(self, operation: Operation, axes: tuple[int, ...] | None) -> None:
-        elements = np.arange(int(np.prod(self.shape, dtype=np.int64))).reshape(self.shape)
+    def rearrange(self, operation: Transpose | Select) -> None:
+        elements = np.arange(math.prod(self.shape)).reshape(self.shape)
+        shown = repr(operation) if isinstance(operation, Select) else f".{operation!r}"
         try:
-            permuted = elements.transpose(axes)
-        except ValueError as error:
-            raise FeatureError(
-                f"{self.where}: .{operation!r} does not fit a record of shape {self.shape}: {error}"
-            ) from None
-        self.shape = permuted.shape
-        order = permuted.ravel()
+            taken = elements[operation.index] if isinstance(operation, Select) else elements.transpose(operation.axes)
+        except (ValueError, IndexError) as error:
+            raise FeatureError(f"{self.where}: {shown} does not fit a record of shape {self.shape}: {error}") from None
+        self.shape = taken.shape
+        order = np.asarray(taken).ravel()
         if np.array_equal(order, elements.ravel()):
             return
-        if len(self.columns) > 1:
-            raise FeatureError(f"{self.where}: transpose the features before concat, not what it gives")
-        self.columns[0].permute(order)
+        if len(self.columns) > 1 or self.is_fixed:
+            before = "concat" if len(self.columns) > 1 else "one_hot"
+            raise FeatureError(f"{self.where}: {shown} must come before {before}, not after it")
+        self.columns[0].select(order)
 
     def require_numbers(self, operation: str) -> None:
         for column in self.columns:
-            if column.dtype.kind in "SVc":
-                kind = "complex" if column.dtype.kind == "c" else "bytes"
+            if column.type not in OUTPUT_TYPES:
+                kind = "complex" if np.dtype(column.type).kind == "c" else "bytes"
                 raise FeatureError(
-                    f"{self.where}: field {column.source.name!r} is {kind} ({column.dtype}), "
+                    f"{self.where}: field {column.source.name!r} is {kind} ({column.type}), "
                     f"which .{operation}() does not take"
                 )
+
+    def word(self, operation: Operation, value: float) -> int:
+        """A number as the bits of the type that it is compared with or put among."""
+        if self.type == "bool":
+            raise FeatureError(f"{self.where}: .{operation!r} does not take bools")
+        dtype: np.dtype[Any] = np.dtype(np.float32) if self.type in _HALVES else np.dtype(self.type)
+        if dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            if value != value or value != int(value) or not limits.min <= value <= limits.max:
+                raise FeatureError(f"{self.where}: {value!r} in .{operation!r} is no {self.type}")
+            value = int(value)
+        # As the type first, which may be a half: the sentinel 0.1 is what 0.1 became in the file.
+        with np.errstate(over="ignore"):
+            exact = np.array(value).astype(value_dtype(self.type)).astype(dtype)
+        return int.from_bytes(exact.tobytes(), "little")
+
+    def sentinel_word(self, operation: Operation, missing: float | None) -> int:
+        if missing is not None:
+            return self.word(operation, missing)
+        if "float" not in self.type:
+            raise FeatureError(f"{self.where}: {self.type} has no NaN; say which value is missing: .{operation!r}")
+        return self.word(operation, math.nan)
+
+    def clip_words(self, operation: Operation, low: float | None, high: float | None) -> npt.NDArray[np.uint64]:
+        """The bounds; one that is None, or beyond what the type holds, is the type's own."""
+        if "float" in self.type:
+            bounds = [-math.inf if low is None else low, math.inf if high is None else high]
+            if self.type in _HALVES:
+                return _words([int.from_bytes(np.float32(bound).tobytes(), "little") for bound in bounds])
+        elif self.type == "bool":
+            raise FeatureError(f"{self.where}: .{operation!r} does not take bools")
+        else:
+            limits = np.iinfo(self.type)
+            bounds = [limits.min if low is None else low, limits.max if high is None else high]
+            if any(bound not in (-math.inf, math.inf) and bound != int(bound) for bound in bounds):
+                raise FeatureError(f"{self.where}: the bounds of .{operation!r} must be whole numbers for {self.type}")
+            bounds = [max(limits.min, min(limits.max, bound)) for bound in bounds]
+        return _words([self.word(operation, bound) for bound in bounds])
+
+    def take_bits(self, operation: Bits) -> None:
+        if "int" not in self.type:
+            raise FeatureError(f"{self.where}: .{operation!r} takes integers, not {self.type}")
+        column = self.columns[0]
+        is_source = not column.operations
+        width = column.source.type.bits if is_source else np.dtype(self.type).itemsize * 8
+        if operation.start + operation.width > width:
+            raise FeatureError(f"{self.where}: .{operation!r} leaves an integer of {width} bits")
+        words = _words([operation.start, operation.width, operation.signed])
+        size = np.dtype(self.type).itemsize * 8
+        self.become("bits", words, type_=f"{'' if operation.signed else 'u'}int{size}")
+        self.cast(operation.dtype)
+
+    def look_up(self, operation: Codes) -> None:
+        column = self.columns[0]
+        is_bytes = self.type not in OUTPUT_TYPES and np.dtype(self.type).kind == "S"
+        size = np.dtype(self.type).itemsize if is_bytes else 1
+        if (is_bytes and size > 8) or (not is_bytes and self.type not in ("int8", "uint8")):
+            raise FeatureError(
+                f"{self.where}: .codes() takes fixed bytes of up to 8, or integers of one byte, "
+                f"not {column.source.name!r} of {self.type}"
+            )
+        pairs: dict[int, int] = {}
+        for key, code in operation.codes:
+            if isinstance(key, bytes) != is_bytes:
+                raise FeatureError(f"{self.where}: {key!r} in .codes() is no value of {self.type}")
+            if isinstance(key, bytes):
+                if len(key) > size:
+                    raise FeatureError(f"{self.where}: {key!r} in .codes() is longer than {self.type}")
+                pairs[int.from_bytes(key, "little")] = code
+            else:
+                pairs[self.word(operation, key)] = code
+        keys = sorted(pairs)
+        words = [size, operation.default, *keys, *(pairs[key] for key in keys)]
+        self.become("codes", _words(words), type_="int32")
+
+
+def _compute_type(type_: str) -> str:
+    return "float32" if type_ in _NARROW else "float64"
+
+
+def _words(numbers: list[int] | list[Any]) -> npt.NDArray[np.uint64]:
+    return np.array([int(number) & (2**64 - 1) for number in numbers], np.uint64)

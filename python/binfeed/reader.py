@@ -380,7 +380,7 @@ def _as_features(
     features: Mapping[str, Feature | str] | Feature | str | None, layout: Layout
 ) -> Mapping[str, Feature] | Feature:
     if features is None:
-        if layout.dtype.names is None and set(layout.fields) == {UNNAMED}:
+        if layout.is_scalar:
             return field(UNNAMED)
         return {name: field(name) for name in layout.fields}
     if isinstance(features, Feature | str):

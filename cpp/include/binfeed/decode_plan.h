@@ -9,20 +9,44 @@
 #include <vector>
 
 #include "binfeed/element_type.h"
+#include "binfeed/packing.h"
 
 namespace binfeed {
 
 // One operation on every value of a column, in the compute type of the value that goes in.
 struct Operation {
-  enum class Code : std::uint8_t { kCast, kMultiply, kAdd, kSubtract, kDivide };
+  enum class Code : std::uint8_t {
+    kCast,  // to `type`
+    kMultiply,
+    kAdd,
+    kSubtract,
+    kDivide,
+    kLog1p,
+    kClip,       // words: lowest, highest
+    kFill,       // words: what stands for a missing value beside NaN, what replaces it
+    kIsMissing,  // words: the same; bool comes out
+    kBits,       // words: start, width, is signed; an integer of as many bits as go in comes out
+    kCodes,      // words: bytes of a key, code of all others, keys (ascending), their codes; int32 comes out
+    kOneHot,     // words: depth; goes in as int32, comes out as so many float32 for each element
+  };
   Code code;
-  ElementType type{};                // kCast: the type that comes out
-  std::vector<double> operand = {};  // else: one number, or one per element
+  ElementType type{};
+  std::vector<double> operand = {};       // of arithmetic: one number, or one per element
+  // Of the others: values in the type that goes in (of halves in float32), their bytes first.
+  std::vector<std::uint64_t> words = {};
+};
+
+// How numbers that are no whole bytes lie in a field.
+struct PackingSpec {
+  Packing packing{};
+  std::size_t bits = 0;  // per number
 };
 
 // Some elements of each record, taken through a chain of operations.
 struct ColumnSpec {
   ElementType type{};
+  PackingSpec packing = {};                 // if any, `type` is what the numbers become,
+  std::size_t packed_elements = 0;          // so many are in the field, and offsets are those of the unpacked ones
   bool is_swapped = false;                  // the bytes are in the order that this machine has not
   std::uint64_t offset = 0;                 // of the first element within the record
   std::size_t elements = 1;                 // per record

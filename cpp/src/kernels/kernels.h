@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "binfeed/element_type.h"
+#include "binfeed/packing.h"
 
 namespace binfeed::kernels {
 
@@ -24,11 +25,27 @@ struct Block {
 enum class Arithmetic : std::uint8_t { kMultiply, kAdd, kSubtract, kDivide, kMultiplyAdd, kSubtractDivide };
 inline constexpr std::size_t kArithmetics = 6;
 
-// Operands have the compute type of the source. `offsets` are bytes from the source of a record to each element.
+// What the operations below take beside the values.
+struct BitField {
+  std::uint32_t start;
+  std::uint32_t width;
+  bool is_signed;
+};
+struct Codes {
+  const std::uint64_t* keys;  // ascending
+  const std::int32_t* codes;
+  std::size_t count;
+  std::size_t key_bytes;
+  std::int32_t otherwise;
+};
+
 using Convert = void (*)(const Block&);
+// Operands of arithmetic have the compute type of the source, those of clip, fill and is_missing its value type.
 using Compute = void (*)(const Block&, const void* a, const void* b);
+// `offsets` are bytes from the source of a record to each element.
 using Gather = void (*)(const Block&, const std::uint32_t* offsets);
 using Interleave = void (*)(const Block&, std::size_t planes, std::size_t plane_bytes);
+using Unpack = void (*)(const Block&, std::size_t bits, Packing packing);
 
 // One instruction set's loops. A null pointer stands for a combination that a plan reaches in two steps.
 struct Kernels {
@@ -36,10 +53,26 @@ struct Kernels {
   using PerType = std::array<Pointer, kElementTypes>;
 
   // [source][source has the other byte order][target]: the value of the source as the target type, see numeric.inc.
-  PerType<std::array<PerType<Convert>, 2>> convert;
+  PerType<std::array<std::array<Convert, kOutputTypes>, 2>> convert;
 
   // [source][other byte order][arithmetic][an operand per element][target is float64, else float32].
   PerType<std::array<std::array<std::array<std::array<Compute, 2>, 2>, kArithmetics>, 2>> compute;
+
+  // [source][other byte order]; what comes out has the value type of the source.
+  PerType<std::array<Compute, 2>> clip;        // into [a, b]
+  PerType<std::array<Compute, 2>> fill;        // b for NaN and for a
+  PerType<std::array<Compute, 2>> is_missing;  // NaN or a: bool
+  // `a` is a BitField; what comes out is an unsigned integer of the width of the source's value type, or a signed one
+  // of the same bits.
+  PerType<std::array<Compute, 2>> bits;
+
+  // [float64, else float32]
+  std::array<Compute, 2> log1p;
+
+  Compute codes;    // `a` is Codes: elements of key_bytes bytes to int32
+  Compute one_hot;  // `a` is the depth, a std::size_t: int32 to so many float32
+  // [is signed]: numbers of up to 8 bits to one byte each, of up to 16 to two.
+  std::array<Unpack, 2> unpack;
 
   // [log2 of the width of an element]: scattered elements of each record, made contiguous.
   std::array<Gather, 4> gather;

@@ -1,0 +1,137 @@
+"""The types of single values: NumPy's, and those that only binary files have, each with a spelling."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+#: dtypes that features come out with.
+OUTPUT_TYPES = (
+    *("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"),
+    *("float16", "bfloat16", "float32", "float64"),
+)
+
+_NATIVE = "<" if sys.byteorder == "little" else ">"
+_WIDE_BYTES = (3, 5, 6, 7)
+_SPELLING = re.compile(r"(\((?P<shape>[\d\s,]*)\)|(?P<count>\d+))?(?P<order>[<>=|]?)(?P<name>[A-Za-z?]\w*)")
+
+
+@dataclass(frozen=True)
+class ElementType:
+    """How one value lies in a record, and what it becomes.
+
+    Attributes:
+        spelling: the string that stands for it in layouts: ``"<u6"``, ``"S5"``, ``">ibm32"``.
+        name: of its values, without a byte order: ``"uint48"``.
+        order: ``"<"``, ``">"``, or ``"|"`` where there is none.
+        bits: in the record.
+        value: the type its values have when they come out: ``"uint64"``; a dtype string for bytes and complex.
+        packing: for numbers of no whole bytes, which of their bits come first.
+    """
+
+    spelling: str
+    name: str
+    order: str
+    bits: int
+    value: str
+    packing: str = ""
+
+    @property
+    def is_swapped(self) -> bool:
+        """Whether the bytes of a value have the order that this machine has not."""
+        return not self.packing and self.order not in ("|", _NATIVE)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether arithmetic takes it: neither bytes nor complex."""
+        return self.value in OUTPUT_TYPES
+
+    @property
+    def bytes(self) -> int:
+        """Of one value, where it has whole ones."""
+        return self.bits // 8
+
+
+def parse(spelling: str) -> tuple[ElementType, tuple[int, ...]]:
+    """The type and shape that a string stands for: as in NumPy, ``"(3,32)<u2"`` is an array of 3 by 32.
+
+    Raises:
+        TypeError: if it stands for none.
+    """
+    matched = _SPELLING.fullmatch(spelling.strip())
+    if matched:
+        shape = tuple(int(side) for side in re.findall(r"\d+", matched["shape"] or matched["count"] or ""))
+        special = _special(matched["name"], matched["order"])
+        if special is not None:
+            return special, shape
+        if shape:
+            return from_dtype(np.dtype(matched["order"] + matched["name"])), shape
+    dtype = np.dtype(spelling)
+    if dtype.subdtype is not None:
+        return from_dtype(dtype.subdtype[0]), dtype.subdtype[1]
+    return from_dtype(dtype), ()
+
+
+def from_dtype(dtype: np.dtype[Any]) -> ElementType:
+    """The type of a scalar dtype.
+
+    Raises:
+        TypeError: saying why bytes cannot be decoded as that.
+    """
+    if dtype.name == "bfloat16":
+        return ElementType("<bfloat16", "bfloat16", "<", 16, "bfloat16")
+    if dtype.kind in "Mm":
+        whole = dtype.str.replace("M8", "i8").replace("m8", "i8").split("[")[0]
+        raise TypeError(f"there is no rule how a date becomes a number; declare it as '{whole}' and scale it")
+    if dtype.kind not in "biufcSV" or dtype.str[1:] in ("f16", "c32", "f12", "c24") or dtype.names is not None:
+        raise TypeError("bytes cannot be decoded as that")
+    if dtype.itemsize == 0:
+        raise TypeError("it has no bytes")
+    order = dtype.str[0]
+    if dtype.kind in "SV":
+        return ElementType(dtype.str[1:], dtype.str[1:], "|", dtype.itemsize * 8, dtype.str[1:])
+    return ElementType(dtype.str.lstrip("|"), dtype.name, order, dtype.itemsize * 8, dtype.name)
+
+
+def value_dtype(name: str) -> np.dtype[Any]:
+    """The NumPy dtype of a type that comes out.
+
+    Raises:
+        ImportError: for bfloat16 without the package ml_dtypes.
+    """
+    if name != "bfloat16":
+        return np.dtype(name)
+    try:
+        import ml_dtypes  # noqa: PLC0415  (an extra)
+    except ImportError:
+        raise ImportError("bfloat16 arrays need the package ml_dtypes: pip install 'binfeed[bfloat16]'") from None
+    dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return dtype
+
+
+def _special(name: str, order: str) -> ElementType | None:
+    """A type that NumPy has not."""
+    order = _NATIVE if order in ("", "=") else order
+    if name == "wfdb212":
+        return ElementType(name, name, "|", 12, "int16", "wfdb212")
+    if name == "ibm32":
+        return ElementType(order + name, name, order, 32, "float32")
+    if name == "bfloat16":
+        return ElementType(order + name, name, order, 16, name)
+    # NumPy's codes count bytes ("u4"), its names bits ("uint32"); so do these.
+    matched = re.fullmatch(r"(?P<code>[ui])(?P<bytes>\d)|(?P<sign>u?)int(?P<bits>\d+)", name)
+    if not matched:
+        return None
+    bits = int(matched["bits"] or 0) or 8 * int(matched["bytes"])
+    sign = "u" if "u" in (matched["code"], matched["sign"]) else ""
+    if bits in (8 * wide for wide in _WIDE_BYTES):
+        code = f"{order}{sign or 'i'}{bits // 8}"
+        return ElementType(code, f"{sign}int{bits}", order, bits, f"{sign}int{32 if bits == 24 else 64}")
+    if matched["bits"] and 0 < bits < 16 and bits != 8:
+        packing = "low first" if order == "<" else "high first"
+        return ElementType(f"{order}{name}", name, order, bits, f"{sign}int{8 if bits < 8 else 16}", packing)
+    return None

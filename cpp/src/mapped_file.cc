@@ -27,6 +27,8 @@ class OpenFile {
       throw Error::system(failed, path);
     }
     size_ = static_cast<std::uint64_t>(status.st_size);
+    device_ = static_cast<std::uint64_t>(status.st_dev);
+    inode_ = static_cast<std::uint64_t>(status.st_ino);
   }
   ~OpenFile() { ::close(descriptor_); }
   OpenFile(const OpenFile&) = delete;
@@ -34,6 +36,8 @@ class OpenFile {
 
   int descriptor() const { return descriptor_; }
   std::uint64_t size() const { return size_; }
+  std::uint64_t device() const { return device_; }
+  std::uint64_t inode() const { return inode_; }
 
  private:
   static int check(mode_t mode) {
@@ -43,7 +47,15 @@ class OpenFile {
 
   int descriptor_;
   std::uint64_t size_ = 0;
+  std::uint64_t device_ = 0;
+  std::uint64_t inode_ = 0;
 };
+
+Error changed(const std::string& path, std::uint64_t then, std::uint64_t now) {
+  return Error::data("'" + path + "' had " + std::to_string(then) + " bytes when it was opened and has " +
+                         std::to_string(now) + " now; open it again",
+                     path, now);
+}
 
 }  // namespace
 
@@ -53,6 +65,7 @@ MappedFile::MappedFile(std::string name, const std::byte* bytes, std::uint64_t s
     : path_(std::move(name)), size_(size), is_mapping_(false), bytes_(bytes) {}
 
 MappedFile::~MappedFile() {
+  guard_.reset();
   const std::byte* bytes = bytes_.load();
   if (is_mapping_ && bytes != nullptr) ::munmap(const_cast<std::byte*>(bytes), size_);
 }
@@ -63,15 +76,42 @@ const std::byte* MappedFile::map() const {
 
   const OpenFile file(path_);
   if (file.size() != size_) {
-    throw Error::data("'" + path_ + "' had " + std::to_string(size_) + " bytes when it was opened and has " +
-                          std::to_string(file.size()) + " now; open it again",
-                      path_, file.size());
+    throw changed(path_, size_, file.size());
   }
   void* mapping = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.descriptor(), 0);
   if (mapping == MAP_FAILED) throw Error::system(errno, path_);
   const auto* bytes = static_cast<const std::byte*>(mapping);
+  guard_.emplace(bytes, size_);
+  identity_[0] = file.device();
+  identity_[1] = file.inode();
   bytes_.store(bytes, std::memory_order_release);
   return bytes;
+}
+
+void MappedFile::check_after_reading() const {
+  if (guard_ && (guard_->has_faulted() || was_truncated())) throw_changed();
+}
+
+void MappedFile::check_faults() const {
+  if (guard_ && guard_->has_faulted()) throw_changed();
+}
+
+void MappedFile::throw_changed() const {
+  std::uint64_t now = 0;
+  try {
+    now = OpenFile(path_).size();
+  } catch (const Error&) {
+    // It is gone altogether by now.
+  }
+  throw changed(path_, size_, now);
+}
+
+bool MappedFile::was_truncated() const {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) != 0) return false;  // unlinked: its bytes live as long as the mapping
+  return static_cast<std::uint64_t>(status.st_dev) == identity_[0] &&
+         static_cast<std::uint64_t>(status.st_ino) == identity_[1] &&
+         static_cast<std::uint64_t>(status.st_size) < size_;
 }
 
 }  // namespace binfeed

@@ -8,6 +8,7 @@
 
 #include "binfeed/buffer_pool.h"
 #include "binfeed/decoder.h"
+#include "binfeed/page_guard.h"
 #include "binfeed/status.h"
 
 namespace binfeed {
@@ -18,6 +19,8 @@ constexpr std::int64_t kPositionsAtATime = 1 << 15;
 constexpr std::int64_t kShortRun = 16;
 constexpr std::size_t kSmallRecord = 1024;
 constexpr std::size_t kPrefetchDistance = 16;
+// Asking the file system about a file takes about a microsecond, so that no more are asked about per read.
+constexpr std::size_t kMaxFilesToAskAbout = 64;
 
 // Decodes runs of records one after the other into the rows of the outputs.
 class RunDecoder {
@@ -50,10 +53,25 @@ class RunDecoder {
     scattered_.clear();
   }
 
+  // Throws if a file that was read has lost bytes.
+  void check_files() const {
+    if (touched_.size() <= kMaxFilesToAskAbout) {
+      for (const std::size_t file : touched_) index_.files()[file]->check_after_reading();
+    } else if (PageGuard::any_has_faulted()) {
+      for (const std::size_t file : touched_) index_.files()[file]->check_faults();
+    }
+  }
+
  private:
   void find_file(std::int64_t record) {
     const auto& starts = index_.starts();
-    if (record < starts[file_] || record >= starts[file_ + 1]) file_ = index_.file_of(record);
+    const bool is_here = !touched_.empty() && record >= starts[file_] && record < starts[file_ + 1];
+    if (is_here) return;
+    file_ = index_.file_of(record);
+    if (touched_.size() <= kMaxFilesToAskAbout && std::find(touched_.begin(), touched_.end(), file_) != touched_.end()) {
+      return;
+    }
+    touched_.push_back(file_);
   }
 
   void add(const std::byte* records, std::int64_t count) {
@@ -93,6 +111,7 @@ class RunDecoder {
   std::vector<std::byte*> outputs_;
   std::size_t used_bytes_;
   std::size_t file_ = 0;
+  std::vector<std::size_t> touched_;  // files; beyond kMaxFilesToAskAbout with repeats
   std::vector<const std::byte*> scattered_;
   std::vector<std::byte> together_;
 };
@@ -108,6 +127,7 @@ Reader::~Reader() { BufferPool::instance().release(); }
 void Reader::read(const Order& order, std::int64_t position, std::int64_t count,
                   std::span<std::byte* const> outputs) const {
   const DefaultFloatingPoint floating_point;
+  PageGuard::install_handler();
   RunDecoder decoder(index_, plan_, outputs);
   std::vector<Run> runs;
   while (count > 0) {
@@ -119,6 +139,7 @@ void Reader::read(const Order& order, std::int64_t position, std::int64_t count,
     count -= now;
   }
   decoder.finish();
+  decoder.check_files();
 }
 
 }  // namespace binfeed

@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
+
+#include "binfeed/page_guard.h"
 
 namespace binfeed {
 
@@ -32,14 +35,28 @@ class MappedFile {
     return bytes != nullptr ? bytes : map();
   }
 
+  // To be called after bytes were read. Throws kData, with the sizes then and now, if the file was truncated since it
+  // was mapped: what was read may be zeros in place of its bytes.
+  void check_after_reading() const;
+
+  // The same, but sees only what a missing page has shown. The rest of a page that was cut within reads as zeros
+  // without a fault; to notice that, the other one asks the file system.
+  void check_faults() const;
+
  private:
   const std::byte* map() const;
+
+  // Whether the mapped file, and no other that replaced it, is shorter by now.
+  bool was_truncated() const;
+  [[noreturn]] void throw_changed() const;
 
   std::string path_;
   std::uint64_t size_ = 0;
   bool is_mapping_ = true;
   mutable std::mutex mutex_;
   mutable std::atomic<const std::byte*> bytes_ = nullptr;
+  mutable std::optional<PageGuard> guard_;
+  mutable std::uint64_t identity_[2] = {};  // device and inode
 };
 
 }  // namespace binfeed

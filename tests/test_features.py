@@ -25,6 +25,10 @@ LAYOUT = bf.Layout(
 def test_a_chain_prints_as_it_was_written() -> None:
     chain = bf.field("image").div(255).transpose(1, 2, 0).reshape(-1, 3).cast("float16")
     assert repr(chain) == "field('image').div(255).transpose(1, 2, 0).reshape(-1, 3).cast('float16')"
+    chain = bf.field("image")[..., ::2, 0].fill(0, missing=9).clip(None, 3).one_hot(4)
+    assert repr(chain) == "field('image')[..., ::2, 0].fill(0, missing=9).clip(None, 3).one_hot(4)"
+    assert repr(bf.field("f").bits(1, 3, signed=True)) == "field('f').bits(1, 3, signed=True)"
+    assert repr(bf.field("s").codes({"A": 1})) == "field('s').codes({b'A': 1}, default=-1)"
     assert repr(bf.field("a").scale(0.5, offset=-1)) == "field('a').scale(0.5, offset=-1)"
     assert repr(bf.concat("a", bf.field("b").standardize([1, 2], 3))) == (
         "concat(field('a'), field('b').standardize([1., 2.], 3))"
@@ -51,6 +55,21 @@ def test_a_chain_prints_as_it_was_written() -> None:
         (bf.field("small").reshape(1, 1), "int16", (1, 1)),
         (bf.field("name"), "S3", ()),
         (bf.field("wave").reshape(1), "complex64", (1,)),
+        (bf.field("count").clip(0, 9), "int64", ()),
+        (bf.field("count").fill(0, missing=-1), "int64", ()),
+        (bf.field("half").fill(0), "float16", ()),
+        (bf.field("half").is_missing(), "bool", ()),
+        (bf.field("small").minmax(0, 5), "float32", ()),
+        (bf.field("small").log1p(), "float32", ()),
+        (bf.field("small").cast("bfloat16").log1p(), "bfloat16", ()),
+        (bf.field("small").bits(3, 9), "uint16", ()),
+        (bf.field("count").bits(3, 33, signed=True), "int64", ()),
+        (bf.field("name").codes({"ABC": 1}), "int32", ()),
+        (bf.field("image").one_hot(7), "float32", (3, 4, 5, 7)),
+        (bf.field("image")[..., ::2, 0], "uint8", (3, 2)),
+        (bf.field("image")[1], "uint8", (4, 5)),
+        (bf.field("image")[-1, 2, 3], "uint8", ()),
+        (bf.concat("flag", bf.field("small").one_hot(4)), "float32", (5,)),
         (bf.concat("flag", "image", "small"), "float32", (62,)),
         (bf.concat("flag", "image", "small").reshape(2, 31), "float32", (2, 31)),
         (bf.concat("flag", "small").cast("float16"), "float16", (2,)),
@@ -75,6 +94,22 @@ def test_dtype_and_shape_of_what_comes_out(feature: bf.Feature, dtype: str, shap
         (bf.field("name").div(2), "field 'name' is bytes (S3), which .div() does not take"),
         (bf.field("wave").cast("float32"), "field 'wave' is complex (complex64), which .cast() does not take"),
         (bf.concat("small", "name"), "field 'name' is bytes (S3), which .concat() does not take"),
+        (bf.field("image")[3], "[3] does not fit a record of shape (3, 4, 5)"),
+        (bf.field("image")[0, 0, 0, 0], "[0, 0, 0, 0] does not fit"),
+        (bf.field("small").one_hot(3).transpose()[0], "[0] must come before one_hot, not after it"),
+        (bf.concat("small", "half").one_hot(3), ".one_hot() takes a feature, not what concat gives"),
+        (bf.field("count").fill(0), "int64 has no NaN; say which value is missing"),
+        (bf.field("count").fill(0.5, missing=1), "0.5 in .fill(0.5, missing=1) is no int64"),
+        (bf.field("small").fill(0, missing=40000), "40000 in .fill(0, missing=40000) is no int16"),
+        (bf.field("small").is_missing(2**80), "is no int16"),
+        (bf.field("small").clip(0.5, 3), "the bounds of .clip(0.5, 3) must be whole numbers for int16"),
+        (bf.field("flag").clip(0, 1), "does not take bools"),
+        (bf.field("half").bits(0, 3), ".bits(0, 3) takes integers, not float16"),
+        (bf.field("small").bits(10, 7), ".bits(10, 7) leaves an integer of 16 bits"),
+        (bf.field("count").codes({3: 1}), "fixed bytes of up to 8, or integers of one byte, not 'count' of int64"),
+        (bf.field("name").codes({"ABCD": 1}), "b'ABCD' in .codes() is longer than S3"),
+        (bf.field("image").codes({"A": 1}), "b'A' in .codes() is no value of uint8"),
+        (bf.field("image").codes({256: 1}), "256 in .codes({256: 1}, default=-1) is no uint8"),
         (bf.concat("small", "half").reshape(1, 2).transpose().reshape(2), None),
         (bf.concat("image", "image").reshape(2, 60).transpose(), "must come before concat, not after it"),
     ],
@@ -100,6 +135,17 @@ def test_a_feature_that_does_not_fit_the_layout_is_refused(feature: bf.Feature, 
         (lambda x: x.cast("complex64"), r"the dtypes to cast to are"),
         (lambda x: x.cast("flaot32"), r"cast\('flaot32'\): no such dtype"),
         (lambda x: x.reshape(1.5), "takes whole numbers"),
+        (lambda x: x.minmax(3, 3), r"high - low in minmax\(\) must not be zero"),
+        (lambda x: x.clip(), r"clip\(\) needs a bound"),
+        (lambda x: x.clip(3, 2), r"clip\(3, 2\): the lower bound is above the higher"),
+        (lambda x: x.clip(float("nan")), r"clip\(low=\) must be a number, not nan"),
+        (lambda x: x.fill("0"), r"fill\(value=\) must be a number, not '0'"),
+        (lambda x: x.bits(-1, 3), r"bits\(-1, 3\): starts at bit 0 or above"),
+        (lambda x: x.bits(0, 0), "is 1 to 64 bits wide"),
+        (lambda x: x.codes({}), "takes a dict of value to code"),
+        (lambda x: x.codes({"A": 2**31}), "2147483648 is not an int32"),
+        (lambda x: x.one_hot(0), "the depth must be at least 1"),
+        (lambda x: x["name"], "indexed by integers, slices and ..., not by 'name'"),
         (lambda _: bf.concat(), "at least one feature"),
         (lambda _: bf.field(3), "name of a field"),
     ],
@@ -112,6 +158,11 @@ def test_parameters_that_make_no_sense_are_refused_at_once(make: Any, words: str
 def test_a_misspelt_keyword_suggests_the_right_one() -> None:
     with pytest.raises(TypeError, match=r"scale\(\) got an unexpected keyword argument 'ofset'; did you mean 'offset'"):
         bf.field("x").scale(2, ofset=1)  # type: ignore[call-arg]
+
+
+def test_a_feature_is_not_iterated_by_accident() -> None:
+    with pytest.raises(TypeError):
+        list(bf.field("x"))  # type: ignore[call-overload]
 
 
 def test_parameters_are_copied() -> None:

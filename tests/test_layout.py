@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Any
+
 import binfeed as bf
 import numpy as np
 import pytest
+
+from tests.conftest import assert_identical
 
 NESTED = np.dtype(
     [
@@ -98,3 +104,110 @@ def test_a_misspelt_field_or_keyword_suggests_the_right_one() -> None:
         bf.Layout([("price", "<f4")])["prize"]
     with pytest.raises(TypeError, match=r"'header_byte'; did you mean 'header_bytes'\?"):
         bf.Layout("u1", header_byte=3)
+
+
+def test_a_dict_of_fields_one_after_the_other_or_where_it_says() -> None:
+    layout = bf.Layout(
+        {
+            "kmer": "<u4",
+            "count": "<u6",
+            "header": {"time": ">uint48", "flags": ("u1", 10)},
+            "samples": "(8)>uint12",
+            "image": "(3,32)u1",
+            "late": ("<f4", 200),
+            "struct": np.dtype([("a", "u1"), ("b", "<u2")]),
+        },
+        record_bytes=256,
+    )
+    places = {field.name: (field.offset, field.bytes, field.type.value) for field in layout.fields.values()}
+    assert places == {
+        "kmer": (0, 4, "uint32"),
+        "count": (4, 6, "uint64"),
+        "header.time": (10, 6, "uint64"),
+        "header.flags": (20, 1, "uint8"),
+        "samples": (21, 12, "uint16"),
+        "image": (33, 96, "uint8"),
+        "late": (200, 4, "float32"),
+        "struct.a": (204, 1, "uint8"),
+        "struct.b": (205, 2, "uint16"),
+    }
+    assert layout.record_bytes == 256
+    assert bf.Layout({"a": "u1", "b": "<u3"}).record_bytes == 4
+
+
+def test_codes_count_bytes_and_names_count_bits_as_numpys_do() -> None:
+    for order in "<>":
+        for code, name in (("u3", "uint24"), ("i5", "int40"), ("u6", "uint48"), ("i7", "int56"), ("u4", "uint32")):
+            assert bf.Layout({"x": order + code}) == bf.Layout({"x": order + name})
+    assert bf.Layout({"x": "<u4"}) == bf.Layout([("x", "<u4")])
+    assert bf.Layout("(2,3)<u4") == bf.Layout(("<u4", (2, 3)))
+    assert bf.Layout(">u6").fields["value"].bytes == 6
+
+
+@pytest.mark.parametrize(
+    ("fields", "options", "words"),
+    [
+        ({"x": "<u9"}, {}, "field 'x' is '<u9'"),
+        ({"x": "<uint17"}, {}, "field 'x' is '<uint17'"),
+        ({"outer": {"x": "flaot32"}}, {}, "field 'outer.x' is 'flaot32'"),
+        ({"x": "(3)<uint12"}, {}, "field 'x': 3 x 12 bits are no whole number of bytes"),
+        ({"x": ("<u4", 6)}, {"record_bytes": 8}, "field 'x' ends at byte 10 of a record of 8 bytes"),
+        ({"x": ("<u4", -1)}, {}, "the offset of field 'x' must not be negative"),
+        ({"x": ("<u4", 0, (), 5)}, {}, "field 'x': .* is not a type"),
+        ({}, {}, "at least one byte"),
+        ("<u4", {"record_bytes": 8}, "record_bytes goes with a record given as a dict"),
+    ],
+)
+def test_dicts_that_describe_no_record(fields: Any, options: dict[str, int], words: str) -> None:
+    with pytest.raises(bf.LayoutError, match=words):
+        bf.Layout(fields, **options)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        bf.Layout(NESTED, header_bytes=16, footer_bytes=3),
+        bf.Layout({"kmer": "<u4", "count": ("<u6", 8), "samples": "(2,4)>uint12"}, record_bytes=40),
+        bf.Layout(">u2"),
+        bf.Layout({"x": ">ibm32", "y": "<bfloat16", "z": "(2)wfdb212", "s": "S7", "v": "V3", "c": ">c16", "b": "?"}),
+    ],
+)
+def test_a_layout_lies_beside_the_data_as_yaml(layout: bf.Layout, tmp_path: Path) -> None:
+    path = tmp_path / "layout.yaml"
+    layout.save(path)
+    assert bf.Layout.load(path) == layout
+    data = np.random.default_rng(0).bytes(layout.header_bytes + 5 * layout.record_bytes + layout.footer_bytes)
+    for name in (path, str(path)):
+        assert_identical(bf.open(data, name)[:], bf.open(data, layout)[:])
+
+
+def test_a_layout_written_by_hand(tmp_path: Path) -> None:
+    path = tmp_path / "ticks.yaml"
+    path.write_text('header_bytes: 8\nfields:\n  time: <u8\n  price: [">i4", 12]\n')
+    layout = bf.Layout.load(path)
+    assert (layout.header_bytes, layout.record_bytes, layout["price"].offset) == (8, 16, 12)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("fields:\n  x: <u9\n", "ticks.yaml.*field 'x' is '<u9'"),
+        ("fields: [1, 2]\n", "must have a mapping 'fields'"),
+        ("just words", "must have a mapping 'fields'"),
+        ("fields:\n  x: u1\nheader_byte: 3\n", "unknown key 'header_byte'; did you mean 'header_bytes'?"),
+    ],
+)
+def test_yaml_that_is_no_layout(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "ticks.yaml"
+    path.write_text(text)
+    with pytest.raises(bf.LayoutError, match=words):
+        bf.Layout.load(path)
+
+
+def test_every_type_of_the_guides_table_is_one() -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "guide.md").read_text()
+    table = guide[guide.index("| elements |") : guide.index("Dates (")]
+    spellings = [spelling for row in table.splitlines()[2:] for spelling in re.findall("`([^`]+)`", row.split("|")[2])]
+    assert len(spellings) > 20
+    for spelling in spellings:
+        bf.Layout({"x": f"(8){spelling}"})

@@ -12,13 +12,13 @@ import sys
 import textwrap
 from pathlib import Path
 
+import binfeed as bf
 import numpy as np
 import pytest
-
-import binfeed as bf
 from binfeed import reference
 from binfeed.element_types import OUTPUT_TYPES
 from binfeed.reader import open_with
+
 from tests.conftest import assert_identical
 
 PAGE = mmap.PAGESIZE

@@ -132,3 +132,101 @@ def test_npy_structured_rows(real_data: Path) -> None:
     assert isinstance(batch, dict)
     sums = {name: float(values.sum(dtype=np.float64)) for name, values in batch.items()}
     assert sums == pytest.approx(known["sums"])
+
+
+def test_bdf_samples_are_integers_of_24_bits(real_data: Path) -> None:
+    known = expected(real_data, "edf")["mne/test.bdf"]
+    layout = bf.Layout({"samples": f"({known['ns']},2048)<i3"}, header_bytes=known["header"])
+    reader = bf.open(real_data / "edf" / "mne" / "test.bdf", layout, "samples")
+    assert len(reader) == known["nrec"]
+    samples = reader[0]
+    assert isinstance(samples, np.ndarray)
+    assert samples.dtype == np.int32
+    assert samples[0, :8].tolist() == known["first8"]
+    assert samples[:8].sum(axis=1, dtype=np.int64).tolist() == known["sum_digital"]
+    assert int(samples.sum(dtype=np.int64)) == known["sum_all"]
+
+
+SEGY_TYPES = {1: "ibm32", 2: "i4", 3: "i2", 5: "f4"}
+
+
+def test_seismic_traces_of_every_format(real_data: Path) -> None:
+    files = {name: known for name, known in expected(real_data, "segy").items() if "format" in known}
+    assert {known["format"] for known in files.values()} >= {1, 3, 5}
+    for name, known in files.items():
+        samples = f"({known['ns']}){known['endian']}{SEGY_TYPES[known['format']]}"
+        layout = bf.Layout({"header": "V240", "samples": samples}, header_bytes=known["first_trace_off"])
+        assert layout.record_bytes == known["trace_bytes"]
+        traces = bf.open(real_data / "segy" / name.removeprefix("segy/"), layout, "samples")[:]
+        assert isinstance(traces, np.ndarray)
+        assert list(traces.shape) == known["shape"]
+        assert traces[0, :4].tolist() == known["first4"]
+        assert (traces.min(), traces.max()) == (known["min"], known["max"])
+        assert float(traces.sum(dtype=np.float64)) == pytest.approx(known["sum"], rel=1e-6)
+
+
+def test_electrocardiograms_pack_twelve_bits(real_data: Path) -> None:
+    known = expected(real_data, "wfdb")["100"]
+    signals = len(known["sums"])
+    layout = bf.Layout({"signals": f"({signals})wfdb212"})
+    samples = bf.open(real_data / "wfdb" / "sample-data" / "100.dat", layout, "signals")[:]
+    assert isinstance(samples, np.ndarray)
+    assert len(samples) == known["sig_len"]
+    assert samples[:6].T.tolist() == known["first"]
+    sums = samples.sum(axis=0, dtype=np.int64)
+    assert sums.tolist() == known["sums"]
+    # The header's own checksum.
+    assert [int(np.int64(total).astype(np.int16)) for total in sums] == known["checksum"]
+
+
+LIDAR_BITS = {"return_number": (0, 3), "number_of_returns": (3, 3), "scan_direction_flag": (6, 1)}
+LIDAR_BITS |= {"edge_of_flight_line": (7, 1)}
+LIDAR_CLASS_BITS = {"classification": (0, 5), "synthetic": (5, 1), "key_point": (6, 1), "withheld": (7, 1)}
+
+
+def test_lidar_points_have_bit_fields_and_a_stride_from_the_header(real_data: Path) -> None:
+    tested = 0
+    for name, known in expected(real_data, "las").items():
+        if known["pf"] > 5 or "sum_return_number" not in known:
+            continue
+        path = real_data / "las" / name
+        points, left = divmod(path.stat().st_size - known["off"], known["reclen"])
+        if points != known["n"]:
+            continue
+        fields = {"X": ("<i4", 0), "intensity": ("<u2", 12), "bits": ("u1", 14), "class": ("u1", 15)}
+        layout = bf.Layout(fields, header_bytes=known["off"], footer_bytes=left, record_bytes=known["reclen"])
+        features = {key: bf.field("bits").bits(*place) for key, place in LIDAR_BITS.items()}
+        features |= {key: bf.field("class").bits(*place) for key, place in LIDAR_CLASS_BITS.items()}
+        features |= {"X": bf.field("X"), "intensity": bf.field("intensity")}
+        batch = bf.open(path, layout, features)[:]
+        assert isinstance(batch, dict)
+        for key, values in batch.items():
+            if f"sum_{key}" in known:
+                assert int(values.sum(dtype=np.int64)) == known[f"sum_{key}"], (name, key)
+                tested += 1
+    assert tested > 20
+
+
+def test_order_messages_have_prices_in_billionths_and_sides(real_data: Path) -> None:
+    databento_dbn = pytest.importorskip("databento_dbn", reason="the reference decoder of this format")
+    path = real_data / "dbn" / "dbn" / "test_data.mbo.v3.dbn"
+    raw = path.read_bytes()
+    header = 8 + int.from_bytes(raw[4:8], "little")
+    layout = bf.Layout(
+        {"head": "V8", "time": "<u8", "order": "<u8", "price": "<i8", "size": "<u4", "flags": "u1", "channel": "u1"}
+        | {"action": "S1", "side": "S1", "received": "<u8", "delta": "<i4", "sequence": "<u4"},
+        header_bytes=header,
+    )
+    features = {
+        "price": bf.field("price").scale(1e-9).cast("float64"),
+        "side": bf.field("side").codes({"A": 0, "B": 1}),
+        "time": bf.field("time"),
+    }
+    batch = bf.open(path, layout, features)[:]
+    decoder = databento_dbn.DBNDecoder()
+    decoder.write(raw)
+    messages = [message for message in decoder.decode() if hasattr(message, "order_id")]
+    assert isinstance(batch, dict)
+    assert batch["price"].tolist() == [message.price * 1e-9 for message in messages]
+    assert batch["time"].tolist() == [message.ts_event for message in messages]
+    assert batch["side"].tolist() == [{"A": 0, "B": 1}.get(str(message.side), -1) for message in messages]

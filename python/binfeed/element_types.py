@@ -63,17 +63,11 @@ def parse(spelling: str) -> tuple[ElementType, tuple[int, ...]]:
         TypeError: if it stands for none.
     """
     matched = _SPELLING.fullmatch(spelling.strip())
-    if matched:
-        shape = tuple(int(side) for side in re.findall(r"\d+", matched["shape"] or matched["count"] or ""))
-        special = _special(matched["name"], matched["order"])
-        if special is not None:
-            return special, shape
-        if shape:
-            return from_dtype(np.dtype(matched["order"] + matched["name"])), shape
-    dtype = np.dtype(spelling)
-    if dtype.subdtype is not None:
-        return from_dtype(dtype.subdtype[0]), dtype.subdtype[1]
-    return from_dtype(dtype), ()
+    if not matched:
+        return from_dtype(np.dtype(spelling)), ()
+    shape = tuple(int(side) for side in re.findall(r"\d+", matched["shape"] or matched["count"] or ""))
+    special = _special(matched["name"], matched["order"])
+    return special or from_dtype(np.dtype(matched["name"]).newbyteorder(matched["order"] or "=")), shape
 
 
 def from_dtype(dtype: np.dtype[Any]) -> ElementType:

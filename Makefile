@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := CMakeLists.txt pyproject.toml $(shell find cpp python -type f ! -name '*.pyc')
 
-.PHONY: test demo benchmark develop clean
+.PHONY: test demo benchmark develop sanitize clean
 
 # An environment per purpose, with binfeed installed as a user would.
 $(VENV)/%/installed: $(SOURCES)
@@ -33,6 +33,19 @@ develop:
 	$(VENV)/develop/bin/python -m pip install --no-build-isolation --editable '.[test]' \
 	  --config-settings=editable.rebuild=true --config-settings=build-dir=build/develop \
 	  --config-settings=cmake.define.BINFEED_WARNINGS_AS_ERRORS=ON
+
+# The tests of the decoder with AddressSanitizer and UndefinedBehaviorSanitizer, but for those that load TensorFlow,
+# which does not run within them; the first finding ends it.
+SANITIZED := tests/test_decode.py tests/test_order.py tests/test_reader.py tests/test_memory_safety.py tests/test_bad_input.py
+sanitize:
+	$(PYTHON) -m venv $(VENV)/sanitize
+	$(VENV)/sanitize/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/sanitize/bin/python -m pip install --quiet '.[test]' \
+	  --config-settings=build-dir=build/sanitize --config-settings=cmake.build-type=Debug \
+	  --config-settings=cmake.define.BINFEED_SANITIZE=ON
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+	  ASAN_OPTIONS=detect_leaks=0:handle_sigbus=0:handle_segv=0 PYTHONMALLOC=malloc \
+	  $(VENV)/sanitize/bin/python -m pytest -p no:cacheprovider -k "not tensorflow and not tf_data" $(SANITIZED)
 
 clean:
 	rm -rf $(VENV) build dist out

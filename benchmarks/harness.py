@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import platform
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import binfeed as bf
 import numpy as np
 import tensorflow as tf
 from rich.progress import Progress
 
+from benchmarks.machine import available_threads
 from benchmarks.peers import OURS, PEERS
 from benchmarks.workload import Workload
 
@@ -43,11 +41,6 @@ class Measurement:
     def median(self) -> float:
         """Records per second of the median round."""
         return statistics.median(self.records_per_second)
-
-
-def available_threads() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def check(workload: Workload, peer: str) -> None:
@@ -118,28 +111,6 @@ def ratio_to_ours(measurements: Sequence[Measurement], measurement: Measurement)
     """How many times faster binfeed is, if it was measured."""
     ours = next((each for each in measurements if each.peer == OURS), None)
     return ours.median / measurement.median if ours else None
-
-
-def machine() -> dict[str, Any]:
-    """What the numbers were measured on."""
-    return {
-        "processor": _processor(),
-        "threads": available_threads(),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "tensorflow": tf.__version__,
-        "binfeed": asdict(bf.build_info()),
-        "malloc": {name: os.environ[name] for name in os.environ if name.startswith("MALLOC_")},
-    }
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 @contextlib.contextmanager

@@ -10,7 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.harness import Measurement, machine, ratio_to_ours
+from benchmarks.harness import Measurement, ratio_to_ours
+from benchmarks.machine import machine
 from benchmarks.peers import OURS
 
 OURS_COLOR = "#d9480f"

@@ -49,6 +49,10 @@ struct Column {
   std::size_t planes = 0;
   std::size_t plane_bytes = 0;
 
+  // Set for short rows of elements: the loops are slow at many short runs, so that these are brought together first,
+  // and taken apart in the end, where source or target have gaps.
+  kernels::CopyRows copy_rows = nullptr;
+
   std::vector<Step> steps = {};
 };
 

@@ -21,6 +21,7 @@ using Code = Operation::Code;
 // What passes between the steps of one block should fit the first-level cache, source and target beside it.
 constexpr std::size_t kBlockBytes = 12 << 10;
 constexpr std::size_t kMaxBlockRecords = 1024;
+constexpr std::size_t kShortRow = 32;
 
 template <typename Number>
 std::vector<std::byte> as_bytes(const std::vector<double>& numbers) {
@@ -296,6 +297,12 @@ void plan_gathering(const ColumnSpec& spec, const Kernels& kernels, Column& colu
   }
 }
 
+bool has_short_rows(const Column& column) {
+  const auto is_per_element = [](const Step& step) { return step.a.is_per_element; };
+  return column.elements > 1 && column.elements <= kShortRow &&
+         std::none_of(column.steps.begin(), column.steps.end(), is_per_element);
+}
+
 Column make_column(const ColumnSpec& spec, ElementType target, const Kernels& kernels) {
   Column column{.offset = spec.offset, .elements = spec.elements, .element_bytes = element_bytes(spec.type)};
   if (spec.packing.packing != Packing::kNone) plan_unpacking(spec, kernels, column);
@@ -303,6 +310,7 @@ Column make_column(const ColumnSpec& spec, ElementType target, const Kernels& ke
   column.steps = StepPlanner(spec, kernels).plan(spec.operations, target);
   const Step& last = column.steps.back();
   column.target_bytes = last.elements * last.target_bytes;
+  if (has_short_rows(column)) column.copy_rows = kernels.copy_rows;
   return column;
 }
 
@@ -310,6 +318,9 @@ Column make_column(const ColumnSpec& spec, ElementType target, const Kernels& ke
 std::size_t scratch_bytes_of(const Column& column) {
   std::size_t widest = column.packed_elements * column.element_bytes;
   if (!column.offsets.empty()) widest = std::max(widest, column.elements * column.element_bytes);
+  if (column.copy_rows != nullptr) {
+    widest = std::max({widest, column.elements * column.element_bytes, column.target_bytes});
+  }
   for (std::size_t i = 0; i + 1 < column.steps.size(); ++i) {
     widest = std::max(widest, column.steps[i].elements * column.steps[i].target_bytes);
   }

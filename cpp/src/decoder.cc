@@ -70,6 +70,11 @@ void make_contiguous(const Column& column, Block& block, std::byte* scratch) {
   advance(block);
 }
 
+void copy_rows(const Column& column, Block& block, std::size_t row_bytes) {
+  column.copy_rows(block, row_bytes);
+  advance(block);
+}
+
 void decode_column(const Column& column, const std::byte* records, std::size_t stride, std::size_t count,
                    std::byte* rows, std::size_t row_bytes, Scratch& scratch) {
   Block block{.source = records + column.offset,
@@ -80,9 +85,16 @@ void decode_column(const Column& column, const std::byte* records, std::size_t s
               .elements = 0};
   if (column.unpack != nullptr) unpack(column, block, scratch.next());
   if (!column.offsets.empty()) make_contiguous(column, block, scratch.next());
+  const std::size_t source_row = column.elements * column.element_bytes;
+  if (column.copy_rows != nullptr && block.source_stride != source_row) {
+    block.target = scratch.next();
+    block.target_stride = source_row;
+    copy_rows(column, block, source_row);
+  }
 
+  const bool has_gaps = column.copy_rows != nullptr && row_bytes != column.target_bytes;
   for (const Step& step : column.steps) {
-    const bool is_last = &step == &column.steps.back();
+    const bool is_last = &step == &column.steps.back() && !has_gaps;
     block.elements = step.elements;
     block.target = is_last ? rows + column.target_offset : scratch.next();
     block.target_stride = is_last ? row_bytes : step.elements * step.target_bytes;
@@ -92,6 +104,11 @@ void decode_column(const Column& column, const std::byte* records, std::size_t s
       step.compute(flattened(block, step), step.a.bytes.data(), step.b.bytes.data());
     }
     advance(block);
+  }
+  if (has_gaps) {
+    block.target = rows + column.target_offset;
+    block.target_stride = row_bytes;
+    copy_rows(column, block, column.target_bytes);
   }
 }
 

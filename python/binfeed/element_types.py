@@ -67,7 +67,8 @@ def parse(spelling: str) -> tuple[ElementType, tuple[int, ...]]:
         return from_dtype(np.dtype(spelling)), ()
     shape = tuple(int(side) for side in re.findall(r"\d+", matched["shape"] or matched["count"] or ""))
     special = _special(matched["name"], matched["order"])
-    return special or from_dtype(np.dtype(matched["name"]).newbyteorder(matched["order"] or "=")), shape
+    order: Any = matched["order"] or "="
+    return special or from_dtype(np.dtype(matched["name"]).newbyteorder(order)), shape
 
 
 def from_dtype(dtype: np.dtype[Any]) -> ElementType:

@@ -45,6 +45,8 @@ using Compute = void (*)(const Block&, const void* a, const void* b);
 // `offsets` are bytes from the source of a record to each element.
 using Gather = void (*)(const Block&, const std::uint32_t* offsets);
 using Interleave = void (*)(const Block&, std::size_t planes, std::size_t plane_bytes);
+// Bytes of each record from one distance to another.
+using CopyRows = void (*)(const Block&, std::size_t row_bytes);
 using Unpack = void (*)(const Block&, std::size_t bits, Packing packing);
 
 // One instruction set's loops. A null pointer stands for a combination that a plan reaches in two steps.
@@ -69,6 +71,7 @@ struct Kernels {
   // [float64, else float32]
   std::array<Compute, 2> log1p;
 
+  CopyRows copy_rows;
   Compute codes;    // `a` is Codes: elements of key_bytes bytes to int32
   Compute one_hot;  // `a` is the depth, a std::size_t: int32 to so many float32
   // [is signed]: numbers of up to 8 bits to one byte each, of up to 16 to two.

@@ -1,0 +1,1 @@
+"""How close the general decoder comes to loops written by hand for one record: ``python -m benchmarks.roofline``."""

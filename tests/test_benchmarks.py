@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from benchmarks import harness, report
 from benchmarks.peers import OURS, PEERS
+from benchmarks.roofline import __main__ as roofline
+from benchmarks.roofline.cases import cases
 from benchmarks.workloads import WORKLOADS
 
 
@@ -44,3 +47,26 @@ def test_results_are_a_table_a_chart_and_json(tmp_path: Path, capsys: pytest.Cap
     written = json.loads((tmp_path / "results.json").read_text())
     assert written["workloads"]["images"][1]["records_per_second"] == measurements[1].records_per_second
     assert written["machine"]["binfeed"]["running"]
+
+
+@pytest.fixture(scope="module")
+def loops(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    return roofline.compile_loops(tmp_path_factory.mktemp("loops"))
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+def test_loops_by_hand_give_the_same_bits(case: roofline.Case, loops: ctypes.CDLL) -> None:
+    result = roofline.measure(case, loops, megabytes=1, rounds=1, memcpy=1.0)
+    assert result.bytes_in == case.layout.record_bytes
+    assert result.ours > 0
+
+
+def test_the_roofline_is_a_table_and_a_chart(
+    loops: ctypes.CDLL, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bandwidth = roofline.memory_bandwidth(megabytes=8, rounds=1)
+    results = [roofline.measure(case, loops, 1, 1, bandwidth["memcpy"]) for case in cases()[:2]]
+    roofline.print_table(bandwidth, results)
+    assert "3073-byte images" in capsys.readouterr().out
+    roofline.draw(tmp_path / "roofline.png", bandwidth, results)
+    assert (tmp_path / "roofline.png").read_bytes().startswith(b"\x89PNG")

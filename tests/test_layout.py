@@ -102,7 +102,9 @@ def test_header_bytes_are_a_whole_number(value: object) -> None:
 def test_a_misspelt_field_or_keyword_suggests_the_right_one() -> None:
     with pytest.raises(bf.LayoutError, match=r"no field 'prize'; did you mean 'price'\?"):
         bf.Layout([("price", "<f4")])["prize"]
-    with pytest.raises(TypeError, match=r"'header_byte'; did you mean 'header_bytes'\?"):
+    with pytest.raises(
+        TypeError, match=r"Layout\(\) got an unexpected keyword argument 'header_byte'; did you mean 'header_bytes'\?"
+    ):
         bf.Layout("u1", header_byte=3)
 
 

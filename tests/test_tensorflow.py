@@ -178,6 +178,16 @@ def test_bytes_and_complex_fields(write_files: WriteFiles) -> None:
     assert batch["wave"].dtype == np.complex64
 
 
+def test_types_that_numpy_has_not() -> None:
+    layout = bf.Layout({"wide": "<u6", "packed": "(2)<uint12", "half": "<bfloat16"})
+    data = np.random.default_rng(0).bytes(64 * layout.record_bytes)
+    features = {"wide": "wide", "packed": "packed", "half": "half", "back": bf.field("wide").log1p().cast("bfloat16")}
+    reader = bf.open(data, layout, features)
+    dataset = reader.to_tf_dataset(32)
+    assert dataset.element_spec["half"] == tf.TensorSpec((32,), tf.bfloat16)
+    assert_same_batches(elements(dataset), list(reader.batches(32)))
+
+
 @pytest.mark.parametrize("per_chunk", [1, 4])
 def test_what_goes_in_comes_out_at_the_same_address(monkeypatch: pytest.MonkeyPatch, per_chunk: int) -> None:
     monkeypatch.setattr(generator, "CHUNK_BYTES", per_chunk * 256 * 4)

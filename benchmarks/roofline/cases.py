@@ -80,7 +80,7 @@ def cases() -> list[Case]:
             bf.Layout(("<f4", (COLUMNS,))),
             {"rows": bf.field("value").standardize(mean, std)},
             1024,
-            "division",
+            "memory",
             (mean, std),
         ),
         Case("clicks", "89-byte clicks, 5 arrays", clicks, click_features, 8192, "short runs of elements"),

@@ -53,14 +53,13 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """Make an unknown keyword argument of ``function`` an error that suggests the right name."""
     names = [name for name in inspect.signature(function).parameters if name != "self"]
+    called = function.__qualname__.removesuffix(".__init__").rsplit(".", 1)[-1]
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for name in kwargs:
             if name not in names:
-                raise TypeError(
-                    f"{function.__name__}() got an unexpected keyword argument {name!r}{suggestion(name, names)}"
-                )
+                raise TypeError(f"{called}() got an unexpected keyword argument {name!r}{suggestion(name, names)}")
         return function(*args, **kwargs)
 
     return checked

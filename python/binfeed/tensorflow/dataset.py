@@ -138,7 +138,7 @@ def _arrangement(reader: Reader, label: str | None) -> Callable[[Iterable[Any]],
 def _tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.TensorSpec:
     if output.dtype.kind == "S":
         return tf.TensorSpec((*batch_shape, *output.shape), tf.string)
-    if output.dtype.kind == "V":
+    if output.dtype.type is np.void:  # not bfloat16, which is of kind V as well
         return tf.TensorSpec((*batch_shape, *output.shape, output.dtype.itemsize), tf.uint8)
     return tf.TensorSpec((*batch_shape, *output.shape), tf.as_dtype(output.dtype))
 
@@ -146,6 +146,6 @@ def _tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.Tens
 def _for_tensorflow(array: Array) -> Array:
     if array.dtype.kind == "S":
         return array.astype(object)
-    if array.dtype.kind == "V":
+    if array.dtype.type is np.void:
         return array.view(np.uint8).reshape(*array.shape, array.dtype.itemsize)
     return array

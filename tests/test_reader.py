@@ -355,3 +355,10 @@ def test_a_view_keeps_its_buffer(records: Array) -> None:
     for _ in range(5):
         reader[::-1]
     assert view.tolist() == list(range(10, 20))  # type: ignore[union-attr]
+
+
+def test_a_reader_prints_what_it_gives(records: Array) -> None:
+    reader = bf.open(records, RECORD)
+    assert repr(reader) == "<reader of 100 samples, id: uint32, x: float32[3], tag: bytes16>"
+    reader.close()
+    assert repr(reader).startswith("<closed reader of 100 samples")

@@ -12,9 +12,9 @@ namespace binfeed {
 
 void Order::check(std::int64_t position, std::int64_t count) const {
   if (position < 0 || count < 0 || count > size_ - position) {
-    throw Error(ErrorKind::kIndex, "positions [" + std::to_string(position) + ", " +
-                                       std::to_string(position + count) + ") are not all within the " +
-                                       std::to_string(size_) + " samples there are");
+    // No sum here: it may not be a number.
+    throw Error(ErrorKind::kIndex, std::to_string(count) + " positions from " + std::to_string(position) +
+                                       " on are not all within the " + std::to_string(size_) + " samples there are");
   }
 }
 

@@ -36,6 +36,8 @@ from binfeed.layout import Field, Layout
 #: Types whose arithmetic is float32, see :func:`binfeed.reference.compute_dtype`.
 _NARROW = ("bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32")
 _HALVES = ("float16", "bfloat16")
+#: The core keeps the offsets of scattered elements in 32 bits.
+_MAX_OFFSET = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,12 @@ class _Column:
         if self.positions is not None:
             offsets = offsets[self.positions]
         part_bytes = self.source.type.bytes // parts
-        return (offsets[:, np.newaxis] + np.arange(parts) * part_bytes).ravel()
+        offsets = (offsets[:, np.newaxis] + np.arange(parts) * part_bytes).ravel()
+        if offsets.size and offsets.max() > _MAX_OFFSET:
+            raise FeatureError(
+                f"field {self.source.name!r}: elements that are not contiguous lie within 4 GiB, not beyond"
+            )
+        return offsets
 
 
 def _is_per_element(argument: Any) -> bool:

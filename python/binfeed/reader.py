@@ -85,6 +85,10 @@ class Reader(ABC):
     def __len__(self) -> int:
         return self.starts()[-1]
 
+    def __repr__(self) -> str:
+        outputs = (f"{output.name}: {output.dtype.name}{list(output.shape) or ''}" for output in self.outputs)
+        return f"<{'closed ' if self.closed else ''}reader of {len(self)} samples, {', '.join(outputs)}>"
+
     @overload
     def __getitem__(self, index: int) -> Element: ...
     @overload

@@ -127,10 +127,9 @@ class _Column:
         """Of each part of each element; none at all if they are contiguous."""
         if self.positions is None and self.source.is_contiguous:
             return np.empty(0, np.int64)
+        offsets: npt.NDArray[np.int64] = self.source.element_offsets().ravel()
         if self.source.type.packing:
             offsets = np.arange(self.source.elements) * np.dtype(core_type).itemsize
-        else:
-            offsets = self.source.element_offsets().ravel()
         if self.positions is not None:
             offsets = offsets[self.positions]
         part_bytes = self.source.type.bytes // parts

@@ -153,7 +153,8 @@ def apply(operation: Operation, value: Value) -> Value:
             order = axes if axes is not None else tuple(reversed(range(x.ndim - 1)))
             return same(x.transpose(0, *(axis % (x.ndim - 1) + 1 for axis in order)))
         case Select(index):
-            return same(x[(slice(None), *index)])
+            of_every_record = (slice(None), *index)
+            return same(x[of_every_record])
         case Clip(low, high):
             return same(clip(x.astype(comparable_dtype(x.dtype)), low, high).astype(x.dtype))
         case Fill(replacement, missing):

@@ -275,8 +275,19 @@ void plan_unpacking(const ColumnSpec& spec, const Kernels& kernels, Column& colu
   column.packed_elements = spec.packed_elements;
 }
 
+bool are_contiguous(std::span<const std::uint32_t> offsets, std::size_t bytes) {
+  for (std::size_t i = 0; i < offsets.size(); ++i) {
+    if (offsets[i] != offsets[0] + i * bytes) return false;
+  }
+  return true;
+}
+
 void plan_gathering(const ColumnSpec& spec, const Kernels& kernels, Column& column) {
   const std::size_t bytes = column.element_bytes;
+  if (column.unpack == nullptr && are_contiguous(spec.offsets, bytes)) {
+    column.offset += spec.offsets[0];  // a slice, such as one channel, needs no gathering
+    return;
+  }
   column.offsets = spec.offsets;
   if (!std::has_single_bit(bytes)) {
     // Byte by byte.

@@ -185,8 +185,8 @@ class Reader(ABC):
             cycle_length: files to take turns, as in :meth:`tf.data.Dataset.interleave`; 1 is file after file.
             block_length: consecutive samples to take from a file at its turn.
             repeat: epochs, one after the other; -1 is without end.
-            num_parallel_calls: batches to decode at the same time; by default one per processor. The order of the
-                batches does not depend on it.
+            num_parallel_calls: batches to decode at the same time; by default one per processor, up to 4. The order of
+                the batches does not depend on it.
             prefetch: batches to keep ready; 0 for none.
             engine: ``"generator"``, or ``"auto"`` for the best one there is.
 

@@ -23,6 +23,9 @@ Array = npt.NDArray[Any]
 ENGINES = ("auto", "generator")
 ENDLESS = -1
 
+#: More lanes than this only wait for the interpreter lock, which ``from_generator`` holds between batches.
+MAX_DEFAULT_PARALLEL_CALLS = 4
+
 
 @dataclass(frozen=True)
 class Batching:
@@ -109,7 +112,8 @@ def make_dataset(
 
 def _parallel_calls(number: int | None) -> int:
     if number is None or number == tf.data.AUTOTUNE:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(processors, MAX_DEFAULT_PARALLEL_CALLS)
     return positive("num_parallel_calls", number)
 
 

@@ -24,8 +24,11 @@ from binfeed.reader import Reader
 if TYPE_CHECKING:
     from binfeed.tensorflow.dataset import Batching, Elements
 
-#: Chunks of about this size: far larger ones leave the cache before they are used.
-CHUNK_BYTES = 16 << 20
+#: Chunks are of about this size at most: what ``from_generator`` costs is small beside it.
+CHUNK_BYTES = 32 << 20
+#: The interleave holds about four chunks per lane; together they stay well within what the buffer pool keeps.
+CHUNKS_PER_LANE = 4
+IN_FLIGHT_BYTES = 256 << 20
 MAX_BATCHES_PER_CHUNK = 64
 
 
@@ -73,7 +76,7 @@ def generator_dataset(
     reader: Reader, order: _core.Order, batching: Batching, elements: Elements, num_parallel_calls: int
 ) -> tf.data.Dataset:
     """The batches of all epochs, decoded by up to ``num_parallel_calls`` threads."""
-    chunks = Chunks(batching, batches_per_chunk(elements.outputs, batching.batch_size))
+    chunks = Chunks(batching, batches_per_chunk(elements.outputs, batching.batch_size, num_parallel_calls))
     batch_shape = (batching.static_batch_size,)
     if chunks.per_epoch == 0:
         return _no_batches(elements.specs(*batch_shape))
@@ -100,10 +103,11 @@ def generator_dataset(
     return dataset.flat_map(_slices) if chunks.size > 1 else dataset
 
 
-def batches_per_chunk(outputs: tuple[Output, ...], batch_size: int) -> int:
-    """As many batches as make a chunk of about ``CHUNK_BYTES``."""
+def batches_per_chunk(outputs: tuple[Output, ...], batch_size: int, lanes: int) -> int:
+    """As many batches as make a chunk of at most ``CHUNK_BYTES``, less where many lanes are in flight; at least one."""
+    chunk_bytes = min(CHUNK_BYTES, IN_FLIGHT_BYTES // (CHUNKS_PER_LANE * lanes))
     sample_bytes = sum(math.prod(output.shape) * output.dtype.itemsize for output in outputs)
-    return int(np.clip(CHUNK_BYTES // max(sample_bytes * batch_size, 1), 1, MAX_BATCHES_PER_CHUNK))
+    return int(np.clip(chunk_bytes // max(sample_bytes * batch_size, 1), 1, MAX_BATCHES_PER_CHUNK))
 
 
 def _slices(*element: Any) -> tf.data.Dataset:

@@ -48,7 +48,7 @@ def check(workload: Workload, peer: str) -> None:
 
     Peers may cut and order batches as they like, so rows are compared as a sorted whole.
     """
-    expected = _sorted_rows(workload.from_numpy(workload.records()))
+    expected = np.sort(_rows(workload.from_numpy(workload.records())))
     rows: list[np.ndarray[Any, Any]] = []
     missing = len(expected)
     for batch in PEERS[peer].dataset(workload, available_threads()):
@@ -67,10 +67,6 @@ def _rows(arrays: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     columns = [np.ascontiguousarray(array).reshape(len(array), -1) for array in arrays]
     joined = np.concatenate([column.view(np.uint8) for column in columns], axis=1)
     return np.ascontiguousarray(joined).view(f"S{joined.shape[1]}").ravel()
-
-
-def _sorted_rows(arrays: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    return np.sort(_rows(arrays))
 
 
 def measure(workload: Workload, peers: Sequence[str], rounds: int, seconds: float) -> list[Measurement]:

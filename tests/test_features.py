@@ -102,6 +102,8 @@ def test_dtype_and_shape_of_what_comes_out(feature: bf.Feature, dtype: str, shap
         (bf.field("count").fill(0.5, missing=1), "0.5 in .fill(0.5, missing=1) is no int64"),
         (bf.field("small").fill(0, missing=40000), "40000 in .fill(0, missing=40000) is no int16"),
         (bf.field("small").is_missing(2**80), "is no int16"),
+        (bf.field("small").is_missing(float("inf")), "inf in .is_missing(missing=inf) is no int16"),
+        (bf.field("small").fill(float("nan"), missing=0), "nan in .fill(nan, missing=0) is no int16"),
         (bf.field("small").clip(0.5, 3), "the bounds of .clip(0.5, 3) must be whole numbers for int16"),
         (bf.field("flag").clip(0, 1), "does not take bools"),
         (bf.field("half").bits(0, 3), ".bits(0, 3) takes integers, not float16"),

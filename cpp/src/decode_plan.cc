@@ -74,7 +74,8 @@ class StepPlanner {
 
   std::vector<Step> plan(std::span<const Operation> operations, ElementType target) {
     while (!operations.empty()) operations = operations.subspan(take(operations));
-    if (type_ != target) cast(target);
+    cast(value_type(type_));  // an untouched field of a type that outputs cannot have
+    if (type_ != target) throw Error(ErrorKind::kArgument, "the operations do not end in the output's type");
     if (steps_.empty()) add({.convert = convert_kernel(type_)}, type_);  // nothing but a copy
     return std::move(steps_);
   }

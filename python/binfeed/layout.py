@@ -267,7 +267,8 @@ def _dict_fields(record: Mapping[str, Any], path: str, offset: int) -> Iterator[
     for name, entry in record.items():
         member_path = f"{path}.{name}" if path else str(name)
         type_, *place = entry if isinstance(entry, tuple | list) else (entry,)
-        if len(place) > 2 or not all(isinstance(part, int | list | tuple) for part in place):
+        expected = (int, list | tuple)
+        if len(place) > 2 or not all(map(isinstance, place, expected)):
             raise LayoutError(
                 f"field {member_path!r}: {entry!r} is not a type, (type, offset) or (type, offset, strides)"
             )
@@ -284,6 +285,8 @@ def _dict_fields(record: Mapping[str, Any], path: str, offset: int) -> Iterator[
             except TypeError as error:
                 raise LayoutError(f"field {member_path!r} is {type_!r}: {error}") from None
         if len(place) == 2:
+            if any(len(place[1]) != len(each.shape) or min(place[1], default=0) < 0 for each in members):
+                raise LayoutError(f"field {member_path!r}: strides {place[1]!r} are not one of 0 or more for each axis")
             members = [Field(each.name, each.type, each.shape, each.offset, tuple(place[1])) for each in members]
         yield from members
         end = max((field.end for field in members), default=begin)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from binfeed import _core
 from binfeed.element_types import OUTPUT_TYPES, value_dtype
-from binfeed.errors import FeatureError, suggestion
+from binfeed.errors import FeatureError, LayoutError
 from binfeed.features import (
     Bits,
     Cast,
@@ -97,7 +97,7 @@ class _Column:
     def core_source(self) -> tuple[str, int]:
         """What the core takes an element of the source for: the type and number of its parts."""
         type_ = self.source.type
-        if type_.value in OUTPUT_TYPES:
+        if type_.is_number:
             return type_.value if type_.packing else type_.name, 1
         dtype = np.dtype(type_.value)
         return (f"float{dtype.itemsize * 4}", 2) if dtype.kind == "c" else ("uint8", dtype.itemsize)
@@ -155,12 +155,10 @@ class _Chain:
         self.where = f"feature {name!r}"
         self.is_fixed = False  # whether elements can no longer be told from their positions in the record
         if isinstance(feature.source, str):
-            if feature.source not in layout.fields:
-                raise FeatureError(
-                    f"{self.where}: the layout has no field {feature.source!r}"
-                    f"{suggestion(feature.source, layout.fields)}"
-                )
-            source = layout.fields[feature.source]
+            try:
+                source = layout[feature.source]
+            except LayoutError as error:
+                raise FeatureError(f"{self.where}: {error}") from None
             self.columns = [_Column.of(source)]
             self.shape = source.shape
         else:
@@ -226,11 +224,11 @@ class _Chain:
             case Codes():
                 self.look_up(operation)
             case OneHot(depth):
+                if len(self.columns) > 1:
+                    raise FeatureError(f"{self.where}: .one_hot() takes a feature, not what concat gives")
                 self.become("one_hot", _words([depth]), type_="float32")
                 self.shape += (depth,)
                 self.is_fixed = True
-                if len(self.columns) > 1:
-                    raise FeatureError(f"{self.where}: .one_hot() takes a feature, not what concat gives")
 
     def add(self, code: str, *arguments: Any, type_: str) -> None:
         for column in self.columns:
@@ -306,7 +304,7 @@ class _Chain:
         dtype: np.dtype[Any] = np.dtype(np.float32) if self.type in _HALVES else np.dtype(self.type)
         if dtype.kind in "iu":
             limits = np.iinfo(dtype)
-            if value != value or value != int(value) or not limits.min <= value <= limits.max:
+            if not limits.min <= value <= limits.max or value != int(value):
                 raise FeatureError(f"{self.where}: {value!r} in .{operation!r} is no {self.type}")
             value = int(value)
         # As the type first, which may be a half: the sentinel 0.1 is what 0.1 became in the file.

@@ -239,8 +239,7 @@ class Batches(Iterator[Element]):
         position = self._next * self._batch_size
         self._next += 1
         count = min(self._batch_size, len(self._order) - position)
-        batch: Element = self._reader.pack(self._reader.read(self._order, position, count))
-        return batch
+        return self._reader._batch(self._order, position, count)
 
 
 class RecordReader(Reader):

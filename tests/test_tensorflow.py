@@ -74,19 +74,19 @@ def test_the_batches_are_those_of_numpy_whatever_the_lanes_and_chunks(
     count=st.integers(1, 60),
     batch_size=st.integers(1, 70),
     drop_remainder=st.booleans(),
-    repeat=st.integers(1, 3),
+    epochs=st.integers(1, 3),
     lanes=st.integers(1, 4),
     per_chunk=st.integers(1, 5),
 )
 def test_any_cut_into_batches_chunks_and_epochs(
-    count: int, batch_size: int, drop_remainder: bool, repeat: int, lanes: int, per_chunk: int
+    count: int, batch_size: int, drop_remainder: bool, epochs: int, lanes: int, per_chunk: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, bf.open(np.arange(count, dtype="<u4"), "<u4") as reader:
         patch.setattr(generator, "CHUNK_BYTES", per_chunk * batch_size * 4)
         dataset = reader.to_tf_dataset(
-            batch_size, drop_remainder=drop_remainder, repeat=repeat, num_parallel_calls=lanes
+            batch_size, drop_remainder=drop_remainder, epochs=epochs, num_parallel_calls=lanes
         )
-        expected = list(reader.batches(batch_size, drop_remainder=drop_remainder)) * repeat
+        expected = list(reader.batches(batch_size, drop_remainder=drop_remainder)) * epochs
         assert int(dataset.cardinality()) == len(expected)
         assert_same_batches(elements(dataset), expected)
 
@@ -141,14 +141,14 @@ def test_zipped_readers_are_tuples(paths: list[Path], records: Array) -> None:
 
 
 def test_repeat_without_end(reader: bf.Reader) -> None:
-    dataset = reader.to_tf_dataset(300, repeat=-1)
+    dataset = reader.to_tf_dataset(300, epochs=None)
     assert int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY
     ids = np.concatenate([batch["id"] for batch in dataset.take(9).as_numpy_iterator()])
     assert ids.tolist() == [*range(1000), *range(1000), *range(300)]
 
 
 def test_no_batches_at_all(reader: bf.Reader) -> None:
-    dataset = reader.to_tf_dataset(2000, drop_remainder=True, repeat=-1)
+    dataset = reader.to_tf_dataset(2000, drop_remainder=True, epochs=None)
     assert elements(dataset) == []
     assert dataset.element_spec["id"] == tf.TensorSpec((2000,), tf.uint32)
 
@@ -157,7 +157,7 @@ def test_no_batches_at_all(reader: bf.Reader) -> None:
     ("arguments", "words"),
     [
         ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"batch_size": 4, "repeat": 0}, "repeat must be at least 1"),
+        ({"batch_size": 4, "epochs": 0}, "epochs must be at least 1"),
         ({"batch_size": 4, "num_parallel_calls": 0}, "num_parallel_calls must be at least 1"),
         ({"batch_size": 4, "engine": "grahp"}, "no engine 'grahp'"),
         ({"batch_size": 4, "prefetch": -3}, "prefetch"),

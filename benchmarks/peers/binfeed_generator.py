@@ -14,5 +14,5 @@ def dataset(workload: Workload, threads: int) -> tf.data.Dataset:
     label = "label" if isinstance(workload.features, dict) else None
     reader = bf.open(workload.files, workload.record, workload.features)
     return reader.to_tf_dataset(
-        workload.batch_size, label=label, repeat=-1, num_parallel_calls=threads, prefetch=2, engine="generator"
+        workload.batch_size, label=label, epochs=None, num_parallel_calls=threads, prefetch=2, engine="generator"
     )

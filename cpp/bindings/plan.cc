@@ -51,8 +51,8 @@ ColumnSpec make_column(const std::string& type, bool is_swapped, std::uint64_t o
           .operations = std::move(operations)};
 }
 
-OutputSpec make_output(std::string name, const std::string& type, std::vector<ColumnSpec> columns) {
-  return {.name = std::move(name), .type = element_type(type), .columns = std::move(columns)};
+OutputSpec make_output(std::string name, const std::string& type, bool is_target, std::vector<ColumnSpec> columns) {
+  return {.name = std::move(name), .type = element_type(type), .is_target = is_target, .columns = std::move(columns)};
 }
 
 }  // namespace
@@ -82,7 +82,8 @@ void register_plan(py::module_& module) {
            py::arg("packed_elements"));
 
   py::class_<OutputSpec>(module, "OutputSpec")
-      .def(py::init(&make_output), py::kw_only(), py::arg("name"), py::arg("type"), py::arg("columns"));
+      .def(py::init(&make_output), py::kw_only(), py::arg("name"), py::arg("type"), py::arg("is_target"),
+           py::arg("columns"));
 }
 
 }  // namespace binfeed::bindings

@@ -1,5 +1,6 @@
 #include "binfeed/reader.h"
 
+#include <pybind11/native_enum.h>
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
@@ -68,12 +69,11 @@ class PythonReader {
  public:
   PythonReader(std::vector<Source> sources, std::size_t record_bytes, std::size_t header_bytes,
                std::size_t footer_bytes, const std::vector<OutputSpec>& outputs, std::vector<ArrayType> array_types,
-               const std::string& instruction_set)
+               const Window& window, const std::string& instruction_set)
       : array_types_(std::move(array_types)) {
-    auto index = RecordIndex({record_bytes, header_bytes, footer_bytes}, open_files(sources));
-    open_ = std::make_shared<const Open>(Open{
-        std::move(sources), std::make_unique<Reader>(std::move(index),
-                                                     DecodePlan(record_bytes, outputs, instruction_set))});
+    auto records = RecordIndex({record_bytes, header_bytes, footer_bytes}, open_files(sources));
+    open_ = std::make_shared<const Open>(
+        Open{std::move(sources), std::make_unique<Reader>(std::move(records), window, outputs, instruction_set)});
   }
 
   py::list read(const std::shared_ptr<Order>& order, std::int64_t position, std::int64_t count) const {
@@ -81,8 +81,8 @@ class PythonReader {
     order->check(position, count);
     std::vector<Buffer> buffers;
     std::vector<std::byte*> outputs;
-    for (const auto& output : open->reader->plan().outputs()) {
-      buffers.push_back(BufferPool::instance().acquire(output.row_bytes * static_cast<std::size_t>(count)));
+    for (const std::size_t bytes : open->reader->output_bytes()) {
+      buffers.push_back(BufferPool::instance().acquire(bytes * static_cast<std::size_t>(count)));
       outputs.push_back(buffers.back().bytes());
     }
     {
@@ -96,7 +96,15 @@ class PythonReader {
     return arrays;
   }
 
-  const std::vector<std::int64_t>& starts() const { return opened()->reader->index().starts(); }
+  void expect(AccessPattern pattern) const { opened()->reader->expect(pattern); }
+
+  void read_ahead(const std::shared_ptr<Order>& order, std::int64_t position, std::int64_t count) const {
+    const std::shared_ptr<const Open> open = opened();
+    const py::gil_scoped_release release;
+    open->reader->read_ahead(*order, position, count);
+  }
+
+  const std::vector<std::int64_t>& starts() const { return opened()->reader->samples().starts(); }
   bool is_closed() const { return open_ == nullptr; }
   void close() { open_.reset(); }
 
@@ -118,12 +126,30 @@ class PythonReader {
 }  // namespace
 
 void register_reader(py::module_& module) {
+  py::native_enum<AccessPattern>(module, "AccessPattern", "enum.Enum")
+      .value("NORMAL", AccessPattern::kNormal)
+      .value("SEQUENTIAL", AccessPattern::kSequential)
+      .value("RANDOM", AccessPattern::kRandom)
+      .finalize();
+
+  py::class_<Window>(module, "Window")
+      .def(py::init([](std::int64_t size, std::int64_t stride, std::int64_t dilation, std::int64_t target_offset,
+                       std::int64_t target_size) {
+             return Window{size, stride, dilation, target_offset, target_size};
+           }),
+           py::kw_only(), py::arg("size"), py::arg("stride"), py::arg("dilation"), py::arg("target_offset"),
+           py::arg("target_size"))
+      .def("span", &Window::span);
+
   py::class_<PythonReader>(module, "Reader")
       .def(py::init<std::vector<Source>, std::size_t, std::size_t, std::size_t, const std::vector<OutputSpec>&,
-                    std::vector<ArrayType>, const std::string&>(),
+                    std::vector<ArrayType>, const Window&, const std::string&>(),
            py::kw_only(), py::arg("sources"), py::arg("record_bytes"), py::arg("header_bytes"),
-           py::arg("footer_bytes"), py::arg("outputs"), py::arg("array_types"), py::arg("instruction_set"))
+           py::arg("footer_bytes"), py::arg("outputs"), py::arg("array_types"), py::arg("window"),
+           py::arg("instruction_set"))
       .def("read", &PythonReader::read, py::arg("order"), py::arg("position"), py::arg("count"))
+      .def("expect", &PythonReader::expect, py::arg("pattern"))
+      .def("read_ahead", &PythonReader::read_ahead, py::arg("order"), py::arg("position"), py::arg("count"))
       .def("starts", &PythonReader::starts)
       .def("is_closed", &PythonReader::is_closed)
       .def("close", &PythonReader::close);

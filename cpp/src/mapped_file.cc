@@ -85,7 +85,29 @@ const std::byte* MappedFile::map() const {
   identity_[0] = file.device();
   identity_[1] = file.inode();
   bytes_.store(bytes, std::memory_order_release);
+  if (pattern_ != AccessPattern::kNormal) advise();
   return bytes;
+}
+
+void MappedFile::expect(AccessPattern pattern) const {
+  const std::lock_guard lock(mutex_);
+  if (pattern == pattern_) return;
+  pattern_ = pattern;
+  if (is_mapping_ && bytes_.load(std::memory_order_relaxed) != nullptr) advise();
+}
+
+// What follows are hints: the system is free to refuse them.
+void MappedFile::advise() const {
+  constexpr int kAdvice[] = {MADV_NORMAL, MADV_SEQUENTIAL, MADV_RANDOM};
+  ::madvise(const_cast<std::byte*>(bytes_.load(std::memory_order_relaxed)), size_,
+            kAdvice[static_cast<std::size_t>(pattern_)]);
+}
+
+void MappedFile::will_need(std::uint64_t begin, std::uint64_t end) const {
+  if (!is_mapping_) return;
+  static const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  begin -= begin % page_bytes;
+  ::madvise(const_cast<std::byte*>(bytes() + begin), end - begin, MADV_WILLNEED);
 }
 
 void MappedFile::check_after_reading() const {

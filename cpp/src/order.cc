@@ -148,6 +148,63 @@ class InterleavedOrder final : public Order {
   std::vector<Segment> segments_;
 };
 
+class ShardedOrder final : public Order {
+ public:
+  ShardedOrder(const OrderPointer& order, const Sharding& sharding)
+      : ShardedOrder(order, sharding, full_batches(*order, sharding)) {}
+
+ private:
+  static std::int64_t full_batches(const Order& order, const Sharding& sharding) {
+    return (order.size() - sharding.first) / sharding.shards / sharding.batch_size;
+  }
+
+  // Samples of each shard in the last batch.
+  static std::int64_t last_batch(const Order& order, const Sharding& sharding, std::int64_t full_batches) {
+    if (sharding.drops_remainder) return 0;
+    const std::int64_t rest = order.size() - sharding.first - full_batches * sharding.shards * sharding.batch_size;
+    return rest / sharding.shards + (sharding.pads && rest % sharding.shards > 0 ? 1 : 0);
+  }
+
+  ShardedOrder(const OrderPointer& order, const Sharding& sharding, std::int64_t full_batches)
+      : Order(full_batches * sharding.batch_size + last_batch(*order, sharding, full_batches)),
+        order_(order),
+        sharding_(sharding),
+        in_full_batches_(full_batches * sharding.batch_size) {}
+
+  void append(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const override {
+    if (sharding_.shards == 1) {
+      order_->append_runs(sharding_.first + position, count, runs);
+      return;
+    }
+    while (count > 0) {
+      const bool is_full = position < in_full_batches_;
+      const std::int64_t within = is_full ? position % sharding_.batch_size : position - in_full_batches_;
+      const std::int64_t batch_size = is_full ? sharding_.batch_size : size() - in_full_batches_;
+      const std::int64_t now = std::min(count, batch_size - within);
+      // Where all shards' batches of this turn begin, and within them this shard's.
+      const std::int64_t turn = sharding_.first + (position - within) * sharding_.shards;
+      append_wrapped(turn + sharding_.shard * batch_size + within, now, runs);
+      position += now;
+      count -= now;
+    }
+  }
+
+  // Padding goes on at the start of the epoch.
+  void append_wrapped(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const {
+    while (count > 0) {
+      const std::int64_t begin = position % order_->size();
+      const std::int64_t now = std::min(count, order_->size() - begin);
+      order_->append_runs(begin, now, runs);
+      position += now;
+      count -= now;
+    }
+  }
+
+  OrderPointer order_;
+  Sharding sharding_;
+  std::int64_t in_full_batches_;  // samples
+};
+
 }  // namespace
 
 OrderPointer sequential_order(std::int64_t size) { return std::make_shared<SequentialOrder>(size); }
@@ -171,6 +228,15 @@ OrderPointer interleaved_order(std::vector<std::int64_t> starts, std::int64_t cy
   // One file at a time is one file after the other, whatever the blocks.
   if (cycle_length == 1) return sequential_order(starts.back());
   return std::make_shared<InterleavedOrder>(std::move(starts), cycle_length, block_length);
+}
+
+OrderPointer sharded_order(const OrderPointer& order, const Sharding& sharding) {
+  if (sharding.shards < 1 || sharding.shard < 0 || sharding.shard >= sharding.shards) {
+    throw Error(ErrorKind::kArgument, "there is no shard " + std::to_string(sharding.shard) + " of " +
+                                          std::to_string(sharding.shards) + ": they are numbered from 0 on");
+  }
+  order->check(sharding.first, 0);
+  return std::make_shared<ShardedOrder>(order, sharding);
 }
 
 }  // namespace binfeed

@@ -1,145 +1,158 @@
 #include "binfeed/reader.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "binfeed/buffer_pool.h"
 #include "binfeed/decoder.h"
 #include "binfeed/page_guard.h"
 #include "binfeed/status.h"
+#include "sample_decoder.h"
 
 namespace binfeed {
 namespace {
 
-constexpr std::int64_t kPositionsAtATime = 1 << 15;
-// Shorter runs of small records are first brought together: the loops want many records at equal distances.
-constexpr std::int64_t kShortRun = 16;
-constexpr std::size_t kSmallRecord = 1024;
-constexpr std::size_t kPrefetchDistance = 16;
-// Asking the file system about a file takes about a microsecond, so that no more are asked about per read.
-constexpr std::size_t kMaxFilesToAskAbout = 64;
+constexpr std::int64_t kPositionsAtATime = 1 << 14;
+// To ask the system for at a time.
+constexpr std::uint64_t kReadAheadBytes = 64 << 20;
+// Samples looked at to learn whether a stretch is in memory.
+constexpr std::int64_t kProbes = 8;
+constexpr std::uint64_t kSmallestRead = 4096;
+// Bytes between two ranges that are rather read than skipped.
+constexpr std::uint64_t kMaxGap = 64 << 10;
 
-// Decodes runs of records one after the other into the rows of the outputs.
-class RunDecoder {
- public:
-  RunDecoder(const RecordIndex& index, const DecodePlan& plan, std::span<std::byte* const> outputs)
-      : index_(index),
-        plan_(plan),
-        outputs_(outputs.begin(), outputs.end()),
-        used_bytes_(plan.used_end() - plan.used_begin()) {}
-
-  void add(Run run) {
-    if (run.first < 0 || run.count > index_.size() - run.first) {
-      throw Error(ErrorKind::kIndex, "sample " + std::to_string(run.first + run.count - 1) + " is not among the " +
-                                         std::to_string(index_.size()) + " there are");
-    }
-    while (run.count > 0) {
-      find_file(run.first);
-      const std::int64_t here = std::min(run.count, index_.starts()[file_ + 1] - run.first);
-      add(index_.address(file_, run.first), here);
-      run.first += here;
-      run.count -= here;
-    }
-  }
-
-  void finish() {
-    if (scattered_.empty()) return;
-    bring_together();
-    // As if the records began where their used bytes do.
-    decode_rows(together_.data() - plan_.used_begin(), used_bytes_, scattered_.size());
-    scattered_.clear();
-  }
-
-  // Throws if a file that was read has lost bytes.
-  void check_files() const {
-    if (touched_.size() <= kMaxFilesToAskAbout) {
-      for (const std::size_t file : touched_) index_.files()[file]->check_after_reading();
-    } else if (PageGuard::any_has_faulted()) {
-      for (const std::size_t file : touched_) index_.files()[file]->check_faults();
-    }
-  }
-
- private:
-  void find_file(std::int64_t record) {
-    const auto& starts = index_.starts();
-    const bool is_here = !touched_.empty() && record >= starts[file_] && record < starts[file_ + 1];
-    if (is_here) return;
-    file_ = index_.file_of(record);
-    if (touched_.size() <= kMaxFilesToAskAbout && std::find(touched_.begin(), touched_.end(), file_) != touched_.end()) {
-      return;
-    }
-    touched_.push_back(file_);
-  }
-
-  void add(const std::byte* records, std::int64_t count) {
-    const std::size_t stride = plan_.record_bytes();
-    if (count >= kShortRun || used_bytes_ > kSmallRecord) {
-      finish();
-      decode_rows(records, stride, static_cast<std::size_t>(count));
-      return;
-    }
-    for (std::int64_t i = 0; i < count; ++i) {
-      scattered_.push_back(records + static_cast<std::size_t>(i) * stride + plan_.used_begin());
-      if (scattered_.size() == plan_.block_records()) finish();
-    }
-  }
-
-  void bring_together() {
-    together_.resize(scattered_.size() * used_bytes_);
-    std::byte* to = together_.data();
-    for (std::size_t i = 0; i < scattered_.size(); ++i, to += used_bytes_) {
-      if (i + kPrefetchDistance < scattered_.size()) prefetch(scattered_[i + kPrefetchDistance]);
-      std::memcpy(to, scattered_[i], used_bytes_);
-    }
-  }
-
-  void prefetch(const std::byte* record) const {
-    __builtin_prefetch(record);
-    __builtin_prefetch(record + used_bytes_ - 1);
-  }
-
-  void decode_rows(const std::byte* records, std::size_t stride, std::size_t count) {
-    decode(plan_, records, stride, count, outputs_);
-    for (std::size_t k = 0; k < outputs_.size(); ++k) outputs_[k] += count * plan_.outputs()[k].row_bytes;
-  }
-
-  const RecordIndex& index_;
-  const DecodePlan& plan_;
-  std::vector<std::byte*> outputs_;
-  std::size_t used_bytes_;
-  std::size_t file_ = 0;
-  std::vector<std::size_t> touched_;  // files; beyond kMaxFilesToAskAbout with repeats
-  std::vector<const std::byte*> scattered_;
-  std::vector<std::byte> together_;
-};
+// Page faults of this thread that had to wait for the disk.
+long major_faults() {
+  struct rusage usage {};
+#if defined(RUSAGE_THREAD)
+  ::getrusage(RUSAGE_THREAD, &usage);
+#else
+  ::getrusage(RUSAGE_SELF, &usage);
+#endif
+  return usage.ru_majflt;
+}
 
 }  // namespace
 
-Reader::Reader(RecordIndex index, DecodePlan plan) : index_(std::move(index)), plan_(std::move(plan)) {
+Reader::Reader(RecordIndex records, Window window, const std::vector<OutputSpec>& outputs,
+               std::string_view instruction_set)
+    : records_(std::move(records)), samples_(records_, window), output_bytes_(outputs.size()) {
+  for (const bool is_target : {false, true}) add_part(is_target, outputs, instruction_set);
   BufferPool::instance().retain();
 }
 
 Reader::~Reader() { BufferPool::instance().release(); }
 
+void Reader::add_part(bool is_target, const std::vector<OutputSpec>& outputs, std::string_view instruction_set) {
+  std::vector<OutputSpec> specs;
+  std::vector<std::size_t> numbers;
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    if (outputs[k].is_target != is_target) continue;
+    specs.push_back(outputs[k]);
+    numbers.push_back(k);
+  }
+  if (specs.empty()) return;
+  const Window& window = samples_.window();
+  const std::int64_t size = is_target ? window.target_size : window.size;
+  if (size == 0) throw Error(ErrorKind::kArgument, "output '" + specs[0].name + "' is of a target, but there is none");
+
+  DecodePlan plan(records_.layout().record_bytes, specs, instruction_set);
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    output_bytes_[numbers[i]] = static_cast<std::size_t>(size) * plan.outputs()[i].row_bytes;
+  }
+  parts_.push_back({is_target ? window.target_offset : 0, size, std::move(plan), std::move(numbers)});
+}
+
 void Reader::read(const Order& order, std::int64_t position, std::int64_t count,
                   std::span<std::byte* const> outputs) const {
   const DefaultFloatingPoint floating_point;
   PageGuard::install_handler();
-  RunDecoder decoder(index_, plan_, outputs);
+  std::vector<SampleDecoder> decoders;
+  for (const Part& part : parts_) {
+    std::vector<std::byte*> targets;
+    for (const std::size_t k : part.outputs) targets.push_back(outputs[k]);
+    decoders.emplace_back(records_, samples_, part.first, part.size, part.plan, std::move(targets));
+  }
   std::vector<Run> runs;
   while (count > 0) {
     const std::int64_t now = std::min(count, kPositionsAtATime);
+    if (count > now) read_ahead(order, position + now, std::min(count - now, kPositionsAtATime));
     runs.clear();
     order.append_runs(position, now, runs);
-    for (const Run& run : runs) decoder.add(run);
+    for (SampleDecoder& decoder : decoders) {
+      for (const Run& run : runs) decoder.add(run);
+    }
     position += now;
     count -= now;
   }
-  decoder.finish();
-  decoder.check_files();
+  for (SampleDecoder& decoder : decoders) decoder.finish();
+}
+
+void Reader::expect(AccessPattern pattern) const {
+  for (const auto& file : records_.files()) file->expect(pattern);
+}
+
+void Reader::read_ahead(const Order& order, std::int64_t position, std::int64_t count) const {
+  if (is_in_memory(order, position, count)) return;
+  std::vector<Run> runs;
+  order.append_runs(position, count, runs);
+  std::vector<Range> ranges;
+  std::uint64_t bytes = 0;
+  for (auto run = runs.begin(); run != runs.end() && bytes < kReadAheadBytes; ++run) {
+    const std::size_t before = ranges.size();
+    append_ranges(*run, ranges);
+    for (std::size_t i = before; i < ranges.size(); ++i) {
+      bytes += std::max(ranges[i].end - ranges[i].begin, kSmallestRead);
+    }
+  }
+
+  // In the order of the disk, and together where reading what lies between is cheaper than another request.
+  std::sort(ranges.begin(), ranges.end());
+  auto range = ranges.begin();
+  while (range != ranges.end()) {
+    Range merged = *range++;
+    while (range != ranges.end() && range->file == merged.file && range->begin <= merged.end + kMaxGap) {
+      merged.end = std::max(merged.end, (range++)->end);
+    }
+    records_.files()[merged.file]->will_need(merged.begin, merged.end);
+  }
+}
+
+bool Reader::is_in_memory(const Order& order, std::int64_t position, std::int64_t count) const {
+  PageGuard::install_handler();
+  const long before = major_faults();
+  const std::int64_t distance = std::max<std::int64_t>(count / kProbes, 1);
+  std::vector<Run> runs;
+  std::vector<Range> ranges;
+  for (std::int64_t probe = 0; probe < count; probe += distance) {
+    runs.clear();
+    ranges.clear();
+    order.append_runs(position + probe, 1, runs);
+    append_ranges(runs[0], ranges);
+    for (const Range& range : ranges) {
+      static_cast<void>(*static_cast<const volatile std::byte*>(records_.files()[range.file]->bytes() + range.begin));
+    }
+    if (major_faults() > before) return false;
+  }
+  return true;
+}
+
+// The bytes from the first to the last record of successive samples, one range per file.
+void Reader::append_ranges(Run run, std::vector<Range>& ranges) const {
+  const Layout& layout = records_.layout();
+  while (run.count > 0) {
+    const std::size_t file = samples_.file_of(run.first);
+    const std::int64_t here = std::min(run.count, samples_.starts()[file + 1] - run.first);
+    const std::int64_t first = samples_.first_record(file, run.first);
+    const std::int64_t end = samples_.first_record(file, run.first + here - 1) + samples_.window().span();
+    ranges.push_back({file, layout.header_bytes + static_cast<std::uint64_t>(first) * layout.record_bytes,
+                      layout.header_bytes + static_cast<std::uint64_t>(end) * layout.record_bytes});
+    run.first += here;
+    run.count -= here;
+  }
 }
 
 }  // namespace binfeed

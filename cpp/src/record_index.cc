@@ -1,6 +1,5 @@
 #include "binfeed/record_index.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -35,14 +34,8 @@ std::int64_t count_records(const Layout& layout, const MappedFile& file) {
 
 RecordIndex::RecordIndex(Layout layout, Files files) : layout_(layout), files_(std::move(files)) {
   if (layout_.record_bytes == 0) throw Error(ErrorKind::kArgument, "a record must have at least one byte");
-  starts_.reserve(files_.size() + 1);
-  starts_.push_back(0);
-  for (const auto& file : files_) starts_.push_back(starts_.back() + count_records(layout_, *file));
-}
-
-std::size_t RecordIndex::file_of(std::int64_t record) const {
-  const auto next = std::upper_bound(starts_.begin(), starts_.end(), record);
-  return static_cast<std::size_t>(next - starts_.begin()) - 1;
+  counts_.reserve(files_.size());
+  for (const auto& file : files_) counts_.push_back(count_records(layout_, *file));
 }
 
 }  // namespace binfeed

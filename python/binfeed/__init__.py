@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from binfeed._build_info import BuildInfo, build_info
 from binfeed._core import __version__
-from binfeed.errors import DataError, Error, FeatureError, LayoutError
+from binfeed.errors import DataError, Error, FeatureError, LayoutError, StateError
 from binfeed.features import Feature, concat, field
 from binfeed.layout import Layout
+from binfeed.order import BlockShuffle
 from binfeed.reader import Reader, open, zip
+from binfeed.window import Window
 
 __all__ = [
+    "BlockShuffle",
     "BuildInfo",
     "DataError",
     "Error",
@@ -22,6 +25,8 @@ __all__ = [
     "Layout",
     "LayoutError",
     "Reader",
+    "StateError",
+    "Window",
     "__version__",
     "build_info",
     "concat",

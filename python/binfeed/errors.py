@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Error(Exception):
@@ -41,6 +42,10 @@ class DataError(Error, ValueError):
         return type(self), (str(self), self.file, self.offset)
 
 
+class StateError(Error, ValueError):
+    """A state is not one of this reader: of another version, other files, other features or another order."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'price'?``, or the names there are when none is near."""
     names = list(known)
@@ -63,3 +68,9 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return checked
+
+
+def checked_constructor(cls: type[T]) -> type[T]:
+    """The same for the arguments of a dataclass."""
+    setattr(cls, "__init__", checked_keywords(cls.__init__))  # noqa: B010  (mypy refuses the assignment)
+    return cls

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -208,9 +208,14 @@ class Feature:
 
     source: str | tuple[Feature, ...]
     operations: tuple[Operation, ...] = ()
+    is_target: bool = False
 
     def _then(self, operation: Operation) -> Feature:
-        return Feature(self.source, (*self.operations, operation))
+        return replace(self, operations=(*self.operations, operation))
+
+    def target(self) -> Feature:
+        """The same of the records of a window's target, see :class:`~binfeed.Window`."""
+        return replace(self, is_target=True)
 
     @checked_keywords
     def cast(self, dtype: npt.DTypeLike) -> Feature:
@@ -386,7 +391,8 @@ class Feature:
             source = f"field({self.source!r})"
         else:
             source = f"concat({', '.join(map(repr, self.source))})"
-        return source + "".join(f"{'' if isinstance(each, Select) else '.'}{each!r}" for each in self.operations)
+        chain = "".join(f"{'' if isinstance(each, Select) else '.'}{each!r}" for each in self.operations)
+        return f"{source}{chain}{'.target()' if self.is_target else ''}"
 
 
 def field(name: str) -> Feature:
@@ -406,7 +412,10 @@ def concat(*features: Feature | str) -> Feature:
     """
     if not features:
         raise FeatureError("concat() needs at least one feature")
-    return Feature(tuple(as_feature(feature) for feature in features))
+    parts = tuple(as_feature(feature) for feature in features)
+    if any(part.is_target for part in parts):
+        raise FeatureError("concat() takes features of the same records: write concat(...).target()")
+    return Feature(parts)
 
 
 def as_feature(feature: Feature | str) -> Feature:

@@ -1,31 +1,293 @@
-"""Which samples, when: the order of an epoch, and how it is cut into batches."""
+"""Which samples, when: the order of each epoch, and how it is cut into the batches of a shard."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
+import dataclasses
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, Union
 
 from binfeed import _core
+from binfeed.errors import checked_constructor, suggestion
+from binfeed.numbers import non_negative, positive, whole
+
+#: Bytes of the files that a block of a block shuffle is made of, unless told otherwise: enough for a disk to read at
+#: its full speed.
+_BLOCK_BYTES = 1 << 20
+_MAX_SEED = 2**64 - 1
+#: Passes over an endless dataset are so many epochs apart.
+_ENDLESS_EPOCHS = 2**32
 
 
-def make_order(starts: Sequence[int], cycle_length: int, block_length: int) -> _core.Order:
-    """The order of one epoch over files whose samples begin at ``starts`` (and end at its last item)."""
+@checked_constructor
+@dataclass(frozen=True)
+class BlockShuffle:
+    """A shuffle for files far larger than memory: what is read at a time lies in few places.
+
+    Blocks of consecutive samples are put in random order; then the samples of each ``window_blocks`` blocks that
+    follow each other in that order are shuffled among themselves. Memory does not grow with either number, but
+    the page cache should hold two windows.
+
+    Args:
+        block_samples: samples per block; None for as many as have about 1 MiB of the files.
+        window_blocks: blocks whose samples are mixed.
+
+    Raises:
+        ValueError: if a number is less than 1.
+    """
+
+    block_samples: int | None = None
+    window_blocks: int = 64
+
+    def __post_init__(self) -> None:
+        if self.block_samples is not None:
+            positive("block_samples", self.block_samples)
+        positive("window_blocks", self.window_blocks)
+
+
+class InputContext(Protocol):
+    """What of a :class:`tf.distribute.InputContext` says which shard to read."""
+
+    @property
+    def input_pipeline_id(self) -> int:
+        """Number of the shard."""
+
+    @property
+    def num_input_pipelines(self) -> int:
+        """Shards in all."""
+
+
+Shuffle = Union[bool, str, BlockShuffle, None]  # noqa: UP007  (evaluated on Python 3.10 as well)
+Shard = Union[tuple[int, int], InputContext]  # noqa: UP007
+
+
+@dataclass(frozen=True)
+class EpochOrder:
+    """The order of the samples of every epoch, before it is cut into batches.
+
+    Attributes:
+        starts: number of the first sample of each file, and at the end the number of all samples.
+        cycle_length, block_length: how files take turns.
+        shuffle: ``"global"``, a block shuffle with all its numbers, or None.
+        seed: of the shuffle.
+    """
+
+    starts: Sequence[int]
+    cycle_length: int
+    block_length: int
+    shuffle: str | BlockShuffle | None
+    seed: int
+
+    @property
+    def samples(self) -> int:
+        """Samples per epoch."""
+        return self.starts[-1]
+
+    @cached_property
+    def _unshuffled(self) -> _core.Order:
+        return _core.Order.interleaved(self.starts, self.cycle_length, self.block_length)
+
+    def of(self, epoch: int) -> _core.Order:
+        """The order of one epoch."""
+        if self.shuffle is None:
+            return self._unshuffled
+        instruction_set = _core.default_instruction_set()
+        if isinstance(self.shuffle, BlockShuffle):
+            return _core.Order.block_shuffled(
+                self.samples,
+                block_samples=self.shuffle.block_samples or 1,
+                window_blocks=self.shuffle.window_blocks,
+                seed=self.seed,
+                epoch=epoch,
+                instruction_set=instruction_set,
+            )
+        return _core.Order.shuffled(self.samples, seed=self.seed, epoch=epoch, instruction_set=instruction_set)
+
+    @property
+    def is_scattered(self) -> bool:
+        """Whether one sample lies elsewhere than the next."""
+        return self.shuffle is not None
+
+    @property
+    def access_pattern(self) -> _core.AccessPattern:
+        """What the operating system may expect."""
+        if self.shuffle == "global":
+            return _core.AccessPattern.RANDOM
+        is_sequential = self.shuffle is None and self.cycle_length == 1
+        return _core.AccessPattern.SEQUENTIAL if is_sequential else _core.AccessPattern.NORMAL
+
+    def __str__(self) -> str:
+        if isinstance(self.shuffle, BlockShuffle):
+            return f"shuffle in blocks of {self.shuffle.block_samples}, {self.shuffle.window_blocks} per window"
+        if self.shuffle is not None:
+            return f"{self.shuffle} shuffle"
+        if self.cycle_length == 1:
+            return "sequential"
+        return f"interleave of {self.cycle_length} files in blocks of {self.block_length}"
+
+
+def make_epoch_order(
+    starts: Sequence[int],
+    sample_bytes: int,
+    *,
+    shuffle: Shuffle,
+    seed: int | None,
+    cycle_length: int,
+    block_length: int,
+) -> EpochOrder:
+    """Check and complete what the user asked for; samples of files begin ``sample_bytes`` apart."""
     cycle_length = positive("cycle_length", cycle_length)
     block_length = positive("block_length", block_length)
-    return _core.Order.interleaved(starts, cycle_length, block_length)
+    kind = _shuffle_kind(shuffle, sample_bytes)
+    if kind is not None and cycle_length > 1:
+        raise ValueError(f"shuffle={shuffle!r} already mixes the files: leave out cycle_length={cycle_length}")
+    if kind is not None and seed is None:
+        seed = secrets.randbits(53)  # which JSON readers of any language keep
+    seed = whole("seed", seed or 0)
+    if not 0 <= seed <= _MAX_SEED:
+        raise ValueError(f"seed must be from 0 to 2^64 - 1, not {seed}")
+    return EpochOrder(starts, cycle_length, block_length, kind, seed)
 
 
-def batch_count(samples: int, batch_size: int, drop_remainder: bool) -> int:
-    """How many batches an epoch has: all full, but for the last one unless it is dropped."""
-    return samples // batch_size if drop_remainder else -(-samples // batch_size)
+def _shuffle_kind(shuffle: Shuffle, sample_bytes: int) -> str | BlockShuffle | None:
+    if shuffle is None or shuffle is False:
+        return None
+    if shuffle is True or shuffle == "global":
+        return "global"
+    if shuffle == "block":
+        shuffle = BlockShuffle()
+    if isinstance(shuffle, BlockShuffle):
+        block_samples = shuffle.block_samples or max(_BLOCK_BYTES // sample_bytes, 1)
+        return dataclasses.replace(shuffle, block_samples=block_samples)
+    if isinstance(shuffle, str):
+        raise ValueError(f"there is no shuffle {shuffle!r}{suggestion(shuffle, ('global', 'block'))}")
+    raise TypeError(f"shuffle must be True, False, 'global', 'block' or a BlockShuffle, not {shuffle!r}")
 
 
-def positive(name: str, value: int) -> int:
-    """``value`` as an int of at least 1."""
+@dataclass(frozen=True)
+class Epoch:
+    """The batches of one shard in one epoch, or what is left of it.
+
+    Attributes:
+        order: the samples of the shard, batch after batch.
+        batch_size: samples per batch, but perhaps for the last one.
+        first: position in the whole epoch from which on all shards read.
+        shards: how many take turns.
+    """
+
+    order: _core.Order
+    batch_size: int
+    first: int
+    shards: int
+
+    @property
+    def samples(self) -> int:
+        """Samples of this shard."""
+        return len(self.order)
+
+    @property
+    def full_batches(self) -> int:
+        """Batches of ``batch_size`` samples."""
+        return self.samples // self.batch_size
+
+    @property
+    def batches(self) -> int:
+        """All batches."""
+        return -(-self.samples // self.batch_size)
+
+    def position_after(self, batches: int) -> int:
+        """Position in the whole epoch up to which all shards have read after so many full batches."""
+        return self.first + batches * self.batch_size * self.shards
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which samples make which batch of a shard, epoch after epoch.
+
+    Attributes:
+        order: of every epoch.
+        batch_size: samples per batch; batches never reach over the end of an epoch.
+        drop_remainder: leave out a last batch that is not full.
+        shard, shards: this one, of how many.
+        pads: whether samples are repeated so that all shards have the same number, rather than left out.
+        first_epoch, first_position: where to begin.
+        epochs: the epoch to end before; None for no end.
+    """
+
+    order: EpochOrder
+    batch_size: int
+    drop_remainder: bool
+    shard: int
+    shards: int
+    pads: bool
+    first_epoch: int
+    first_position: int
+    epochs: int | None
+
+    def epoch(self, number: int) -> Epoch:
+        """The batches of epoch ``number``."""
+        first = self.first_position if number == self.first_epoch else 0
+        order = _core.Order.sharded(
+            self.order.of(number),
+            shard=self.shard,
+            shards=self.shards,
+            first=first,
+            batch_size=self.batch_size,
+            drops_remainder=self.drop_remainder,
+            pads=self.pads,
+        )
+        return Epoch(order, self.batch_size, first, self.shards)
+
+    def total(self, per_epoch: Callable[[Epoch], int]) -> int | None:
+        """The sum over all epochs; None if that has no end."""
+        first = per_epoch(self.epoch(self.first_epoch))
+        of_another = per_epoch(self.epoch(self.first_epoch + 1))
+        if self.epochs is None:
+            return None if of_another > 0 else first
+        later = self.epochs - self.first_epoch - 1
+        return first + later * of_another if later >= 0 else 0
+
+    @property
+    def batches(self) -> int | None:
+        """Batches of all epochs; None if they have no end."""
+        return self.total(lambda epoch: epoch.batches)
+
+    @property
+    def static_batch_size(self) -> int | None:
+        """The size of every batch, or None where some are smaller."""
+        if self.drop_remainder:
+            return self.batch_size
+        epochs = {self.first_epoch, self.first_epoch + 1}
+        is_full = all(epoch.batches == epoch.full_batches for epoch in map(self.epoch, epochs))
+        return self.batch_size if is_full else None
+
+    def again(self, passes: int) -> Schedule:
+        """The schedule after so many passes over this one, which goes on with the epochs that follow."""
+        if passes == 0:
+            return self
+        span = _ENDLESS_EPOCHS if self.epochs is None else self.epochs
+        return dataclasses.replace(
+            self,
+            first_epoch=passes * span,
+            first_position=0,
+            epochs=None if self.epochs is None else (passes + 1) * span,
+        )
+
+
+def find_shard(shard: Shard | None) -> tuple[int, int]:
+    """Number of the shard, and of all shards."""
+    if shard is None:
+        return 0, 1
     try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number, not {value!r}") from None
-    if number < 1:
-        raise ValueError(f"{name} must be at least 1, not {number}")
-    return number
+        if isinstance(shard, tuple | list):
+            number, count = shard
+        else:
+            number, count = shard.input_pipeline_id, shard.num_input_pipelines
+    except (AttributeError, ValueError):
+        raise TypeError(f"shard must be (number, count) or a tf.distribute.InputContext, not {shard!r}") from None
+    count = positive("the number of shards", count)
+    if non_negative("the number of a shard", number) >= count:
+        raise ValueError(f"there is no shard {number} of {count}: they are numbered from 0 to {count - 1}")
+    return number, count

@@ -32,6 +32,7 @@ from binfeed.features import (
     Transpose,
 )
 from binfeed.layout import Field, Layout
+from binfeed.window import Window
 
 #: Types whose arithmetic is float32, see :func:`binfeed.reference.compute_dtype`.
 _NARROW = ("bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32")
@@ -50,16 +51,19 @@ class Output:
     spec: _core.OutputSpec
 
 
-def plan_output(name: str, feature: Feature, layout: Layout) -> Output:
-    """Work out what ``feature`` gives for records of ``layout``.
+def plan_output(name: str, feature: Feature, layout: Layout, window: Window | None = None) -> Output:
+    """Work out what ``feature`` gives for records of ``layout``, in windows if there are any.
 
     Raises:
         FeatureError: naming the feature, if it does not fit the layout.
     """
     chain = _Chain(name, feature, layout)
+    if feature.is_target and (window is None or window.target_offset is None):
+        raise FeatureError(f"{chain.where} is a target: open() needs a window=Window(..., target_offset=...) for it")
     columns = [column.spec() for column in chain.columns]
-    spec = _core.OutputSpec(name=name, type=chain.columns[0].core_type, columns=columns)
-    return Output(name, value_dtype(chain.type), chain.shape, spec)
+    spec = _core.OutputSpec(name=name, type=chain.columns[0].core_type, is_target=feature.is_target, columns=columns)
+    time = () if window is None else window.shape(feature.is_target)
+    return Output(name, value_dtype(chain.type), (*time, *chain.shape), spec)
 
 
 @dataclass

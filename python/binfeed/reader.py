@@ -7,18 +7,22 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from binfeed import _core
+from binfeed.batches import Batches, make_schedule
 from binfeed.errors import FeatureError, checked_keywords
 from binfeed.features import Feature, as_feature, field
-from binfeed.files import Buffer, PathLike, find_sources
+from binfeed.files import Buffer, PathLike, Source, find_sources
 from binfeed.layout import UNNAMED, Layout, as_layout
-from binfeed.order import batch_count, make_order, positive
+from binfeed.order import Shard, Shuffle
 from binfeed.planning import Output, plan_output
+from binfeed.state import Fingerprint, State, fingerprint
+from binfeed.window import Window, core_window
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -55,6 +59,11 @@ class Reader(ABC):
     def starts(self) -> Sequence[int]:
         """Number of the first sample of each file, and at the end the number of all samples."""
 
+    @property
+    @abstractmethod
+    def sample_bytes(self) -> int:
+        """Bytes of the files that a sample reaches over."""
+
     @abstractmethod
     def close(self) -> None:
         """Unmap the files. Reading on raises ValueError; arrays read before stay valid."""
@@ -76,6 +85,25 @@ class Reader(ABC):
     @abstractmethod
     def read(self, order: _core.Order, position: int, count: int) -> list[Array]:
         """The samples at positions ``[position, position + count)`` of ``order``: :attr:`outputs`, flat."""
+
+    @abstractmethod
+    def record_readers(self) -> Sequence[RecordReader]:
+        """The readers that this one is made of."""
+
+    def expect(self, pattern: _core.AccessPattern) -> None:
+        """Tell the operating system how the files are going to be read, a hint."""
+        for reader in self.record_readers():
+            reader.core.expect(pattern)
+
+    def read_ahead(self, order: _core.Order, position: int, count: int) -> None:
+        """Have the system fetch the bytes of these samples, without waiting for them; a hint."""
+        for reader in self.record_readers():
+            reader.core.read_ahead(order, position, count)
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """What a state must find again, as it was when first asked for."""
+        return fingerprint(self.record_readers())
 
     @property
     def spec(self) -> Any:
@@ -140,22 +168,51 @@ class Reader(ABC):
         batch_size: int,
         *,
         drop_remainder: bool = False,
+        shuffle: Shuffle = False,
+        seed: int | None = None,
+        epochs: int | None = 1,
+        shard: Shard | None = None,
+        shard_remainder: str = "drop",
         cycle_length: int = 1,
         block_length: int = 1,
+        state: State | None = None,
     ) -> Batches:
-        """The samples of one epoch in batches of NumPy arrays ``[batch_size, ...]``.
+        """The samples in batches of NumPy arrays ``[batch_size, ...]``.
 
         Args:
-            batch_size: samples per batch; every batch is full except the last.
+            batch_size: samples per batch; every batch of an epoch is full except the last.
             drop_remainder: leave out a last batch that is not full.
+            shuffle: True or ``"global"`` for a permutation of all samples, each epoch another one; ``"block"`` or a
+                :class:`BlockShuffle` where the files are far larger than memory and the disk is slow.
+            seed: of the shuffle, 0 to 2^64 - 1; None draws one, which :meth:`Batches.state` reports.
+            epochs: how many in all, those before ``state`` included; None is without end.
+            shard: ``(number, count)``, or a :class:`tf.distribute.InputContext`: the shards take turns, a batch each,
+                so that all have the same number of batches, and no sample twice. A shuffle needs a ``seed`` then.
+            shard_remainder: what becomes of the last samples of an epoch, fewer than there are shards: ``"drop"``
+                leaves them out, ``"pad"`` repeats samples from the start of the epoch to give every shard one.
             cycle_length: files to take turns, as in :meth:`tf.data.Dataset.interleave`; 1 is file after file.
             block_length: consecutive samples to take from a file at its turn.
+            state: what :meth:`Batches.state` gave, to go on from there. The order must be the same; batch size and
+                shards may be others.
 
         Raises:
-            ValueError: if a number is less than 1.
+            ValueError: if a number is out of its range, or arguments exclude each other.
+            StateError: if the state is not one of these files, features and order.
         """
-        order = make_order(self.starts(), cycle_length, block_length)
-        return Batches(self, order, positive("batch_size", batch_size), drop_remainder)
+        schedule = make_schedule(
+            self,
+            batch_size,
+            drop_remainder=drop_remainder,
+            shuffle=shuffle,
+            seed=seed,
+            epochs=epochs,
+            shard=shard,
+            shard_remainder=shard_remainder,
+            cycle_length=cycle_length,
+            block_length=block_length,
+            state=state,
+        )
+        return Batches(self, schedule)
 
     @checked_keywords
     def to_tf_dataset(
@@ -164,9 +221,14 @@ class Reader(ABC):
         *,
         label: str | None = None,
         drop_remainder: bool = False,
+        shuffle: Shuffle = False,
+        seed: int | None = None,
+        epochs: int | None = 1,
+        shard: Shard | None = None,
+        shard_remainder: str = "drop",
         cycle_length: int = 1,
         block_length: int = 1,
-        repeat: int = 1,
+        state: State | None = None,
         num_parallel_calls: int | None = None,
         prefetch: int = 2,
         engine: str = "auto",
@@ -177,14 +239,23 @@ class Reader(ABC):
         where the last batch of an epoch is smaller. Fixed bytes come out as ``tf.string`` (``S``, trailing zeros
         cut) or ``uint8`` ``[..., n]`` (``V``). Do not close the reader while the dataset is in use.
 
+        A shuffled dataset that is iterated again goes on with the epochs that follow, in a new order, as
+        :meth:`tf.data.Dataset.shuffle` does; so ``model.fit(dataset, epochs=5)`` sees five orders. One that begins at
+        a ``state`` gives the same each time.
+
         Args:
             batch_size: samples per batch; every batch is full except the last of an epoch.
             label: the feature that becomes the second half of elements ``(features, label)``, as Keras takes them;
                 a single remaining feature is a bare tensor.
-            drop_remainder: leave out a last batch that is not full.
-            cycle_length: files to take turns, as in :meth:`tf.data.Dataset.interleave`; 1 is file after file.
+            drop_remainder: as in :meth:`batches`, like all that follow.
+            shuffle: True, ``"global"``, ``"block"`` or a :class:`BlockShuffle`.
+            seed: of the shuffle.
+            epochs: how many in all; None is without end.
+            shard: ``(number, count)`` or a :class:`tf.distribute.InputContext`.
+            shard_remainder: ``"drop"`` or ``"pad"``.
+            cycle_length: files to take turns.
             block_length: consecutive samples to take from a file at its turn.
-            repeat: epochs, one after the other; -1 is without end.
+            state: where to begin.
             num_parallel_calls: batches to decode at the same time; by default one per processor, up to 4. The order of
                 the batches does not depend on it.
             prefetch: batches to keep ready; 0 for none.
@@ -193,17 +264,29 @@ class Reader(ABC):
         Raises:
             ImportError: without TensorFlow.
             FeatureError: if ``label`` is not a feature.
-            ValueError: if a number is out of its range.
+            ValueError: if a number is out of its range, or arguments exclude each other.
+            StateError: if the state is not one of these files, features and order.
         """
         from binfeed.tensorflow.dataset import make_dataset  # noqa: PLC0415  (TensorFlow is imported when used)
 
+        schedule = make_schedule(
+            self,
+            batch_size,
+            drop_remainder=drop_remainder,
+            shuffle=shuffle,
+            seed=seed,
+            epochs=epochs,
+            shard=shard,
+            shard_remainder=shard_remainder,
+            cycle_length=cycle_length,
+            block_length=block_length,
+            state=state,
+        )
         return make_dataset(
             self,
-            make_order(self.starts(), cycle_length, block_length),
-            positive("batch_size", batch_size),
+            schedule,
             label=label,
-            drop_remainder=drop_remainder,
-            repeat=repeat,
+            reshuffles=schedule.order.shuffle is not None and state is None,
             num_parallel_calls=num_parallel_calls,
             prefetch=prefetch,
             engine=engine,
@@ -220,55 +303,50 @@ class Reader(ABC):
         return batch
 
 
-class Batches(Iterator[Element]):
-    """The batches of one epoch. ``len()`` counts them all."""
-
-    def __init__(self, reader: Reader, order: _core.Order, batch_size: int, drop_remainder: bool) -> None:
-        self._reader = reader
-        self._order = order
-        self._batch_size = batch_size
-        self._count = batch_count(len(order), batch_size, drop_remainder)
-        self._next = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __next__(self) -> Element:
-        if self._next >= self._count:
-            raise StopIteration
-        position = self._next * self._batch_size
-        self._next += 1
-        count = min(self._batch_size, len(self._order) - position)
-        return self._reader._batch(self._order, position, count)
-
-
 class RecordReader(Reader):
     """The records of files, decoded into features."""
 
     def __init__(
         self,
-        sources: Sequence[bytes | tuple[bytes, npt.NDArray[np.uint8]]],
+        sources: Sequence[Source],
         layout: Layout,
         features: Mapping[str, Feature] | Feature,
+        window: Window | None,
         instruction_set: str,
     ) -> None:
+        self.sources = sources
         self.layout = layout
+        self.features = features
+        self.window = window
         self._is_bare = isinstance(features, Feature)
         named = {"feature": features} if isinstance(features, Feature) else features
-        self._outputs = [plan_output(name, feature, layout) for name, feature in named.items()]
-        self._core = _core.Reader(
+        has_target = any(feature.is_target for feature in named.values())
+        if window is not None and window.target_offset is not None and not has_target:
+            raise FeatureError("the window has a target, but no feature is of it: mark one with .target()")
+        self._outputs = [plan_output(name, feature, layout, window) for name, feature in named.items()]
+        in_core = core_window(window)
+        self._sample_bytes = in_core.span() * layout.record_bytes
+        self.core = _core.Reader(
             sources=sources,
             record_bytes=layout.record_bytes,
             header_bytes=layout.header_bytes,
             footer_bytes=layout.footer_bytes,
             outputs=[output.spec for output in self._outputs],
             array_types=[(output.dtype, output.shape) for output in self._outputs],
+            window=in_core,
             instruction_set=instruction_set,
         )
-        self._starts = self._core.starts()
+        self._starts = self.core.starts()
 
     def starts(self) -> Sequence[int]:
         return self._starts
+
+    @property
+    def sample_bytes(self) -> int:
+        return self._sample_bytes
+
+    def record_readers(self) -> Sequence[RecordReader]:
+        return [self]
 
     @property
     def outputs(self) -> Sequence[Output]:
@@ -281,14 +359,14 @@ class RecordReader(Reader):
         return {output.name: value for output, value in builtins.zip(self._outputs, values, strict=True)}
 
     def read(self, order: _core.Order, position: int, count: int) -> list[Array]:
-        return self._core.read(order, position, count)
+        return self.core.read(order, position, count)
 
     def close(self) -> None:
-        self._core.close()
+        self.core.close()
 
     @property
     def closed(self) -> bool:
-        return self._core.is_closed()
+        return self.core.is_closed()
 
 
 class ZipReader(Reader):
@@ -300,6 +378,13 @@ class ZipReader(Reader):
 
     def starts(self) -> Sequence[int]:
         return self._readers[0].starts()
+
+    @property
+    def sample_bytes(self) -> int:
+        return sum(reader.sample_bytes for reader in self._readers)
+
+    def record_readers(self) -> Sequence[RecordReader]:
+        return [part for reader in self._readers for part in reader.record_readers()]
 
     @property
     def outputs(self) -> Sequence[Output]:
@@ -326,6 +411,8 @@ def open(
     files: PathLike | Buffer | Iterable[PathLike | Buffer],
     layout: Layout | npt.DTypeLike,
     features: Mapping[str, Feature | str] | Feature | str | None = None,
+    *,
+    window: Window | None = None,
 ) -> Reader:
     """Open binary record files.
 
@@ -335,6 +422,8 @@ def open(
         layout: what the bytes are: a :class:`Layout`, or the dtype of one record.
         features: what comes out: features by name, or one feature for bare arrays. A string stands for the field of
             that name. Without features every field comes out as it is, in native byte order.
+        window: make a sample of several consecutive records of a file instead of one: features come out as
+            ``[B, window.size, ...]``.
 
     Nothing is read yet: the files are checked now, mapped when first used and unmapped when the reader is closed.
     Memory does not grow with their size.
@@ -342,11 +431,11 @@ def open(
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: naming the path, or the pattern that nothing matches.
         DataError: naming file and sizes, if a file is empty, shorter than its header and footer, or no whole number
-            of records.
+            of records, or if none has as many records as a window reaches over.
         LayoutError: naming the field that cannot be decoded.
         FeatureError: naming the feature that does not fit the layout.
     """
-    return open_with(files, layout, features, _core.default_instruction_set())
+    return open_with(files, layout, features, _core.default_instruction_set(), window)
 
 
 def open_with(
@@ -354,10 +443,13 @@ def open_with(
     layout: Layout | npt.DTypeLike,
     features: Mapping[str, Feature | str] | Feature | str | None,
     instruction_set: str,
+    window: Window | None = None,
 ) -> Reader:
     """:func:`open` with the loops of a given instruction set."""
+    if window is not None and not isinstance(window, Window):
+        raise TypeError(f"window must be a Window, such as Window(64, stride=16), not {window!r}")
     layout = as_layout(layout)
-    return RecordReader(find_sources(files), layout, _as_features(features, layout), instruction_set)
+    return RecordReader(find_sources(files), layout, _as_features(features, layout), window, instruction_set)
 
 
 def zip(*readers: Reader) -> Reader:

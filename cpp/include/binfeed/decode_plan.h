@@ -58,6 +58,7 @@ struct ColumnSpec {
 struct OutputSpec {
   std::string name;  // for messages
   ElementType type{};
+  bool is_target = false;  // of the records of a sample's target, see Window
   std::vector<ColumnSpec> columns;
 };
 

@@ -12,6 +12,8 @@
 
 namespace binfeed {
 
+enum class AccessPattern : std::uint8_t { kNormal, kSequential, kRandom };
+
 class MappedFile {
  public:
   // Opens, checks and closes `path`: it must be a readable regular file. Nothing is mapped yet, so that opening ten
@@ -35,6 +37,12 @@ class MappedFile {
     return bytes != nullptr ? bytes : map();
   }
 
+  // Tells the system how the file is going to be read, now or once it is mapped.
+  void expect(AccessPattern pattern) const;
+
+  // Has the system fetch bytes [begin, end) of the file, and does not wait for them.
+  void will_need(std::uint64_t begin, std::uint64_t end) const;
+
   // To be called after bytes were read. Throws kData, with the sizes then and now, if the file was truncated since it
   // was mapped: what was read may be zeros in place of its bytes.
   void check_after_reading() const;
@@ -45,6 +53,7 @@ class MappedFile {
 
  private:
   const std::byte* map() const;
+  void advise() const;
 
   // Whether the mapped file, and no other that replaced it, is shorter by now.
   bool was_truncated() const;
@@ -54,6 +63,7 @@ class MappedFile {
   std::uint64_t size_ = 0;
   bool is_mapping_ = true;
   mutable std::mutex mutex_;
+  mutable AccessPattern pattern_ = AccessPattern::kNormal;
   mutable std::atomic<const std::byte*> bytes_ = nullptr;
   mutable std::optional<PageGuard> guard_;
   mutable std::uint64_t identity_[2] = {};  // device and inode

@@ -7,6 +7,10 @@
 
 namespace binfeed {
 
+namespace kernels {
+struct Kernels;
+}
+
 // `count` consecutive samples from `first` on.
 struct Run {
   std::int64_t first;
@@ -47,5 +51,35 @@ OrderPointer listed_order(std::vector<std::int64_t> samples, std::int64_t size);
 // [starts[i], starts[i + 1]): the sequence that tf.data.Dataset.interleave gives. Memory grows with the number of files.
 OrderPointer interleaved_order(std::vector<std::int64_t> starts, std::int64_t cycle_length,
                                std::int64_t block_length);
+
+// What makes one shuffled epoch another than the next.
+struct ShuffleKey {
+  std::uint64_t seed;
+  std::uint64_t epoch;
+};
+
+// All samples in an order that has no pattern: a Permutation. Memory does not grow with their number.
+OrderPointer shuffled_order(std::int64_t size, ShuffleKey key, const kernels::Kernels& kernels);
+
+// Blocks of `block_samples` consecutive samples are shuffled, and the samples of each `window_blocks` blocks that
+// follow each other in that order are shuffled again. So a stretch of the order reads from few places of the files.
+OrderPointer block_shuffled_order(std::int64_t size, std::int64_t block_samples, std::int64_t window_blocks,
+                                  ShuffleKey key, const kernels::Kernels& kernels);
+
+// How an epoch is shared out: each of `shards` takes a batch in its turn, from position `first` of the epoch on. The
+// rest of the epoch, too small to give each a full batch, is cut into equal parts, its last batches: samples that are
+// fewer than the shards are left out, or repeated from the start of the epoch where `pads`. So all shards have the same
+// number of batches, and what all have read after some of them is [first, first + batches * shards * batch_size).
+struct Sharding {
+  std::int64_t shard = 0;
+  std::int64_t shards = 1;
+  std::int64_t first = 0;
+  std::int64_t batch_size = 1;
+  bool drops_remainder = false;  // leaves out the smaller last batch altogether
+  bool pads = false;
+};
+
+// What one shard reads of `order`, batch after batch. Throws kArgument for a shard that there is not.
+OrderPointer sharded_order(const OrderPointer& order, const Sharding& sharding);
 
 }  // namespace binfeed

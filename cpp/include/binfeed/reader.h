@@ -1,34 +1,70 @@
-// Files, where their records lie, and how they are decoded, in one object: positions of an order -> outputs.
+// Files, which of their records make a sample, and how they are decoded, in one object: positions of an order ->
+// outputs.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <vector>
 
 #include "binfeed/decode_plan.h"
 #include "binfeed/order.h"
 #include "binfeed/record_index.h"
+#include "binfeed/sample_index.h"
 
 namespace binfeed {
 
 class Reader {
  public:
-  Reader(RecordIndex index, DecodePlan plan);
+  Reader(RecordIndex records, Window window, const std::vector<OutputSpec>& outputs, std::string_view instruction_set);
   ~Reader();
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  const RecordIndex& index() const { return index_; }
-  const DecodePlan& plan() const { return plan_; }
+  const SampleIndex& samples() const { return samples_; }
+
+  // Bytes of one sample in each output.
+  const std::vector<std::size_t>& output_bytes() const { return output_bytes_; }
 
   // Decodes the samples at positions [position, position + count) of `order` into the rows of `outputs`. Safe from
   // many threads.
   void read(const Order& order, std::int64_t position, std::int64_t count,
             std::span<std::byte* const> outputs) const;
 
+  // How the files are going to be read, for the operating system. Holds until the next call, for all threads.
+  void expect(AccessPattern pattern) const;
+
+  // Has the system fetch what these positions need, and returns without waiting for it. Does next to nothing where
+  // the first places it looks at are in memory already.
+  void read_ahead(const Order& order, std::int64_t position, std::int64_t count) const;
+
  private:
-  RecordIndex index_;
-  DecodePlan plan_;
+  // What is decoded of each sample: the records of its window, or of its target.
+  struct Part {
+    std::int64_t first;  // record of the sample
+    std::int64_t size;   // records per sample
+    DecodePlan plan;
+    std::vector<std::size_t> outputs;  // which of them
+  };
+
+  // Bytes of a file.
+  struct Range {
+    std::size_t file;
+    std::uint64_t begin;
+    std::uint64_t end;
+    auto operator<=>(const Range&) const = default;
+  };
+
+  void add_part(bool is_target, const std::vector<OutputSpec>& outputs, std::string_view instruction_set);
+  bool is_in_memory(const Order& order, std::int64_t position, std::int64_t count) const;
+  void append_ranges(Run run, std::vector<Range>& ranges) const;
+
+  RecordIndex records_;
+  SampleIndex samples_;
+  std::vector<Part> parts_;
+  std::vector<std::size_t> output_bytes_;
 };
 
 }  // namespace binfeed

@@ -1,4 +1,4 @@
-// Where each record lies: number of a record among all files -> file and address.
+// Where each record lies: file and number of a record within it -> address.
 #pragma once
 
 #include <cstddef>
@@ -20,23 +20,18 @@ class RecordIndex {
 
   const Layout& layout() const { return layout_; }
   const Files& files() const { return files_; }
-  std::int64_t size() const { return starts_.back(); }
 
-  // Number of the first record of each file, and at the end the number of all records.
-  const std::vector<std::int64_t>& starts() const { return starts_; }
-
-  // The file that holds record `record`, 0 <= record < size().
-  std::size_t file_of(std::int64_t record) const;
+  // Records of each file.
+  const std::vector<std::int64_t>& counts() const { return counts_; }
 
   const std::byte* address(std::size_t file, std::int64_t record) const {
-    return files_[file]->bytes() + layout_.header_bytes +
-           static_cast<std::size_t>(record - starts_[file]) * layout_.record_bytes;
+    return files_[file]->bytes() + layout_.header_bytes + static_cast<std::size_t>(record) * layout_.record_bytes;
   }
 
  private:
   Layout layout_;
   Files files_;
-  std::vector<std::int64_t> starts_;
+  std::vector<std::int64_t> counts_;
 };
 
 }  // namespace binfeed

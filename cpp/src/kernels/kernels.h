@@ -7,6 +7,7 @@
 
 #include "binfeed/element_type.h"
 #include "binfeed/packing.h"
+#include "binfeed/permutation.h"
 
 namespace binfeed::kernels {
 
@@ -48,6 +49,8 @@ using Interleave = void (*)(const Block&, std::size_t planes, std::size_t plane_
 // Bytes of each record from one distance to another.
 using CopyRows = void (*)(const Block&, std::size_t row_bytes);
 using Unpack = void (*)(const Block&, std::size_t bits, Packing packing);
+// Each value goes through the network once.
+using Feistel = void (*)(std::uint64_t* values, std::size_t count, const FeistelNetwork& network);
 
 // One instruction set's loops. A null pointer stands for a combination that a plan reaches in two steps.
 struct Kernels {
@@ -81,6 +84,8 @@ struct Kernels {
   std::array<Gather, 4> gather;
   // The same for the element order p0[0], p1[0], ..., p0[1], p1[1], ... of `planes` equal planes (channels last).
   std::array<Interleave, 4> interleave;
+
+  Feistel feistel;
 };
 
 extern const Kernels kBaseline;

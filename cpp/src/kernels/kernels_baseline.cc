@@ -5,6 +5,7 @@
 namespace binfeed::kernels {
 namespace baseline {
 namespace {
+#include "kernels/feistel.inc"
 #include "kernels/numeric.inc"
 #include "kernels/kernel_bodies.inc"
 }  // namespace

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from binfeed import _core
 from binfeed.errors import FeatureError, suggestion
-from binfeed.order import batch_count, positive
+from binfeed.numbers import positive
+from binfeed.order import Schedule
 from binfeed.planning import Output
 from binfeed.reader import Reader
 from binfeed.tensorflow.generator import generator_dataset
@@ -21,43 +21,9 @@ from binfeed.tensorflow.generator import generator_dataset
 Array = npt.NDArray[Any]
 
 ENGINES = ("auto", "generator")
-ENDLESS = -1
 
 #: More lanes than this only wait for the interpreter lock, which ``from_generator`` holds between batches.
 MAX_DEFAULT_PARALLEL_CALLS = 4
-
-
-@dataclass(frozen=True)
-class Batching:
-    """How the positions of epochs are cut into batches.
-
-    Attributes:
-        samples: per epoch.
-        batch_size: of all batches of an epoch but perhaps the last.
-        batches: per epoch.
-        epochs: one after the other; ``ENDLESS`` is without end.
-    """
-
-    samples: int
-    batch_size: int
-    batches: int
-    epochs: int
-
-    @property
-    def full_batches(self) -> int:
-        """Batches of ``batch_size`` samples per epoch."""
-        return self.samples // self.batch_size
-
-    @property
-    def static_batch_size(self) -> int | None:
-        """The size of every batch, or None where the last one differs."""
-        return self.batch_size if self.batches == self.full_batches else None
-
-    @property
-    def cardinality(self) -> int:
-        """Batches of all epochs, in tf.data's terms."""
-        is_endless = self.epochs == ENDLESS and self.batches > 0
-        return int(tf.data.INFINITE_CARDINALITY) if is_endless else self.batches * max(self.epochs, 0)
 
 
 @dataclass(frozen=True)
@@ -83,12 +49,10 @@ class Elements:
 
 def make_dataset(
     reader: Reader,
-    order: _core.Order,
-    batch_size: int,
+    schedule: Schedule,
     *,
     label: str | None,
-    drop_remainder: bool,
-    repeat: int,
+    reshuffles: bool,
     num_parallel_calls: int | None,
     prefetch: int,
     engine: str,
@@ -98,15 +62,11 @@ def make_dataset(
         raise ValueError(f"there is no engine {engine!r}{suggestion(engine, ENGINES)}")
     if prefetch < 0 and prefetch != tf.data.AUTOTUNE:
         raise ValueError(f"prefetch must be a number of batches, 0 for none or tf.data.AUTOTUNE, not {prefetch}")
-    batching = Batching(
-        samples=len(order),
-        batch_size=batch_size,
-        batches=batch_count(len(order), batch_size, drop_remainder),
-        epochs=ENDLESS if repeat == ENDLESS else positive("repeat", repeat),
-    )
     elements = Elements(tuple(reader.outputs), _arrangement(reader, label))
-    dataset = generator_dataset(reader, order, batching, elements, _parallel_calls(num_parallel_calls))
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(batching.cardinality))
+    parallel_calls = _parallel_calls(num_parallel_calls)
+    dataset = generator_dataset(reader, schedule, elements, parallel_calls, reshuffles=reshuffles)
+    cardinality = tf.data.INFINITE_CARDINALITY if schedule.batches is None else schedule.batches
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
     return dataset.prefetch(prefetch) if prefetch != 0 else dataset
 
 

@@ -18,11 +18,12 @@ import numpy as np
 import tensorflow as tf
 
 from binfeed import _core
+from binfeed.order import Epoch, Schedule
 from binfeed.planning import Output
 from binfeed.reader import Reader
 
 if TYPE_CHECKING:
-    from binfeed.tensorflow.dataset import Batching, Elements
+    from binfeed.tensorflow.dataset import Elements
 
 #: Chunks are of about this size at most: what ``from_generator`` costs is small beside it.
 CHUNK_BYTES = 32 << 20
@@ -33,74 +34,97 @@ MAX_BATCHES_PER_CHUNK = 64
 
 
 @dataclass(frozen=True)
+class Chunk:
+    """Consecutive batches of an epoch, brought together; a smaller last batch is a chunk of its own."""
+
+    order: _core.Order
+    position: int
+    batches: int
+    batch_size: int
+
+    @property
+    def samples(self) -> int:
+        """Of all its batches."""
+        return self.batches * self.batch_size
+
+
+@dataclass(frozen=True)
 class Chunks:
-    """Consecutive batches of an epoch, brought together; a smaller last batch is a chunk of its own.
+    """The chunks of all epochs of a schedule, numbered.
 
     Attributes:
-        batching: how epochs are cut into batches.
+        schedule: what they are chunks of.
         size: full batches per chunk.
     """
 
-    batching: Batching
+    schedule: Schedule
     size: int
 
-    @property
-    def per_epoch(self) -> int:
+    def per_epoch(self, epoch: Epoch) -> int:
         """Chunks of one epoch."""
-        has_small_batch = self.batching.batches > self.batching.full_batches
-        return self._of_full_batches + has_small_batch
+        has_small_batch = epoch.batches > epoch.full_batches
+        return -(-epoch.full_batches // self.size) + has_small_batch
 
-    @property
-    def _of_full_batches(self) -> int:
-        return -(-self.batching.full_batches // self.size)
+    def of_lane(self, lane: int, lanes: int) -> Iterator[Chunk]:
+        """Every ``lanes``-th chunk, from number ``lane`` on."""
+        next_number = lane
+        for epoch_number in itertools.count(self.schedule.first_epoch):
+            if epoch_number == self.schedule.epochs:
+                return
+            epoch = self.schedule.epoch(epoch_number)
+            count = self.per_epoch(epoch)
+            if count == 0 and epoch_number > self.schedule.first_epoch:
+                return  # and so would be all others
+            for number in range(next_number, count, lanes):
+                yield self._chunk(epoch, number)
+            next_number = (next_number - count) % lanes
 
-    def numbers(self, lane: int, lanes: int) -> Iterator[int]:
-        """The chunks of all epochs that a lane yields, numbered within their epoch."""
-        chunks = itertools.count(lane, lanes)
-        if self.batching.epochs >= 0:
-            total = self.per_epoch * self.batching.epochs
-            chunks = itertools.takewhile(lambda chunk: chunk < total, chunks)  # type: ignore[assignment]
-        return (chunk % self.per_epoch for chunk in chunks)
-
-    def extent(self, chunk: int) -> tuple[int, int, int]:
-        """Position of the first sample, number of batches, and samples in each of them."""
-        first = chunk * self.size
-        if chunk < self._of_full_batches:
-            batches = min(self.size, self.batching.full_batches - first)
-            return first * self.batching.batch_size, batches, self.batching.batch_size
-        begin = self.batching.full_batches * self.batching.batch_size
-        return begin, 1, self.batching.samples - begin
+    def _chunk(self, epoch: Epoch, number: int) -> Chunk:
+        first = number * self.size
+        if first < epoch.full_batches:
+            batches = min(self.size, epoch.full_batches - first)
+            return Chunk(epoch.order, first * epoch.batch_size, batches, epoch.batch_size)
+        begin = epoch.full_batches * epoch.batch_size
+        return Chunk(epoch.order, begin, 1, epoch.samples - begin)
 
 
 def generator_dataset(
-    reader: Reader, order: _core.Order, batching: Batching, elements: Elements, num_parallel_calls: int
+    reader: Reader, schedule: Schedule, elements: Elements, num_parallel_calls: int, *, reshuffles: bool
 ) -> tf.data.Dataset:
-    """The batches of all epochs, decoded by up to ``num_parallel_calls`` threads."""
-    chunks = Chunks(batching, batches_per_chunk(elements.outputs, batching.batch_size, num_parallel_calls))
-    batch_shape = (batching.static_batch_size,)
-    if chunks.per_epoch == 0:
-        return _no_batches(elements.specs(*batch_shape))
-    chunk_shape = (None, *batch_shape) if chunks.size > 1 else batch_shape
-    lanes = num_parallel_calls
-    if batching.epochs >= 0:
-        lanes = min(lanes, chunks.per_epoch * batching.epochs)
+    """The batches of all epochs, decoded by up to ``num_parallel_calls`` threads.
 
-    def generate(lane: int) -> Iterator[Any]:
-        for number in chunks.numbers(int(lane), lanes):
-            position, batches, samples = chunks.extent(number)
-            arrays = reader.read(order, position, batches * samples)
-            if chunks.size > 1:
-                arrays = [array.reshape(batches, samples, *array.shape[1:]) for array in arrays]
+    If it ``reshuffles``, every iteration goes on with the epochs after those of the one before.
+    """
+    size = batches_per_chunk(elements.outputs, schedule.batch_size, num_parallel_calls)
+    batch_shape = (schedule.static_batch_size,)
+    if schedule.batches == 0:
+        return _no_batches(elements.specs(*batch_shape))
+    chunk_shape = (None, *batch_shape) if size > 1 else batch_shape
+    chunk_count = schedule.total(Chunks(schedule, size).per_epoch)
+    lanes = num_parallel_calls if chunk_count is None else min(num_parallel_calls, chunk_count)
+
+    def generate(iteration: int, lane: int) -> Iterator[Any]:
+        reader.expect(schedule.order.access_pattern)
+        chunks = Chunks(schedule.again(int(iteration)), size).of_lane(int(lane), lanes)
+        for chunk in _asked_ahead(reader, chunks):
+            arrays = reader.read(chunk.order, chunk.position, chunk.samples)
+            if size > 1:
+                arrays = [array.reshape(chunk.batches, chunk.batch_size, *array.shape[1:]) for array in arrays]
             yield elements.tensors(arrays)
 
-    def make_lane(lane: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.Dataset.from_generator(generate, args=(lane,), output_signature=elements.specs(*chunk_shape))
+    def make_lanes(iteration: tf.Tensor) -> tf.data.Dataset:
+        def make_lane(lane: tf.Tensor) -> tf.data.Dataset:
+            return tf.data.Dataset.from_generator(
+                generate, args=(iteration, lane), output_signature=elements.specs(*chunk_shape)
+            )
 
-    dataset = tf.data.Dataset.range(lanes).interleave(
-        make_lane, cycle_length=lanes, block_length=1, num_parallel_calls=lanes, deterministic=True
-    )
+        return tf.data.Dataset.range(lanes).interleave(
+            make_lane, cycle_length=lanes, block_length=1, num_parallel_calls=lanes, deterministic=True
+        )
+
+    dataset = _iteration_number().flat_map(make_lanes) if reshuffles else make_lanes(tf.constant(0, tf.int64))
     # Unlike unbatch(), this hands each batch on where it lies.
-    return dataset.flat_map(_slices) if chunks.size > 1 else dataset
+    return dataset.flat_map(_slices) if size > 1 else dataset
 
 
 def batches_per_chunk(outputs: tuple[Output, ...], batch_size: int, lanes: int) -> int:
@@ -108,6 +132,28 @@ def batches_per_chunk(outputs: tuple[Output, ...], batch_size: int, lanes: int) 
     chunk_bytes = min(CHUNK_BYTES, IN_FLIGHT_BYTES // (CHUNKS_PER_LANE * lanes))
     sample_bytes = sum(math.prod(output.shape) * output.dtype.itemsize for output in outputs)
     return int(np.clip(chunk_bytes // max(sample_bytes * batch_size, 1), 1, MAX_BATCHES_PER_CHUNK))
+
+
+def _asked_ahead(reader: Reader, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Each chunk, once the system was asked to fetch what the next one needs."""
+    previous = None
+    for chunk in chunks:
+        reader.read_ahead(chunk.order, chunk.position, chunk.samples)
+        if previous is not None:
+            yield previous
+        previous = chunk
+    if previous is not None:
+        yield previous
+
+
+def _iteration_number() -> tf.data.Dataset:
+    """One number: 0 in the first iteration of the dataset, 1 in the second..."""
+    numbers = itertools.count()
+
+    def generate() -> Iterator[int]:
+        yield next(numbers)
+
+    return tf.data.Dataset.from_generator(generate, output_signature=tf.TensorSpec((), tf.int64))
 
 
 def _slices(*element: Any) -> tf.data.Dataset:

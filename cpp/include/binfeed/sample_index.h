@@ -1,0 +1,49 @@
+// Which records make a sample: number of a sample among all files -> file and first record.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "binfeed/record_index.h"
+
+namespace binfeed {
+
+// A sample is `size` records of one file, `dilation` apart; the next one begins `stride` records later. If it has a
+// target, that is `target_size` records, as far apart, from `target_offset` records behind the first one on.
+// One record by itself is the window of size 1.
+struct Window {
+  std::int64_t size = 1;
+  std::int64_t stride = 1;
+  std::int64_t dilation = 1;
+  std::int64_t target_offset = 0;
+  std::int64_t target_size = 0;
+
+  // Records from the first one of a sample to behind its last one. Throws kArgument where a number is out of range.
+  std::int64_t span() const;
+};
+
+class SampleIndex {
+ public:
+  SampleIndex(const RecordIndex& records, Window window);
+
+  const Window& window() const { return window_; }
+  std::int64_t size() const { return starts_.back(); }
+
+  // Number of the first sample of each file, and at the end the number of all samples.
+  const std::vector<std::int64_t>& starts() const { return starts_; }
+
+  // The file that holds sample `sample`, 0 <= sample < size().
+  std::size_t file_of(std::int64_t sample) const;
+
+  // Number of a sample's first record within the file.
+  std::int64_t first_record(std::size_t file, std::int64_t sample) const {
+    return (sample - starts_[file]) * window_.stride;
+  }
+
+ private:
+  Window window_;
+  std::vector<std::int64_t> starts_;
+};
+
+}  // namespace binfeed

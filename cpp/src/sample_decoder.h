@@ -1,0 +1,65 @@
+// Decodes samples one after the other into the rows of outputs, so that the loops see many records at equal distances.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "binfeed/decode_plan.h"
+#include "binfeed/order.h"
+#include "binfeed/sample_index.h"
+
+namespace binfeed {
+
+class SampleDecoder {
+ public:
+  // Of each sample, `size` records from its record `first` on.
+  SampleDecoder(const RecordIndex& records, const SampleIndex& samples, std::int64_t first, std::int64_t size,
+                const DecodePlan& plan, std::vector<std::byte*> outputs);
+
+  // Throws kIndex for samples that do not exist.
+  void add(Run samples);
+
+  // To be called once, after all samples. Throws if a file that was read has lost bytes.
+  void finish();
+
+ private:
+  void find_file(std::int64_t sample);
+  void add_samples(const std::byte* first_record, std::int64_t count);
+  void add_overlapping(const std::byte* first_record, std::int64_t count);
+  void add_rows(const std::byte* records, std::size_t stride, std::int64_t count);
+
+  bool overlaps(std::int64_t count) const;
+  // Rows of the lattice on which all records of `count` successive samples lie.
+  std::int64_t lattice_rows(std::int64_t count) const;
+  void copy_sample(std::int64_t first_row);
+
+  void decode_scattered();
+  void bring_together();
+  void prefetch(const std::byte* record) const;
+  void decode_rows(const std::byte* records, std::size_t stride, std::int64_t count);
+  void check_files() const;
+
+  const RecordIndex& records_;
+  const SampleIndex& samples_;
+  const DecodePlan& plan_;
+  std::vector<std::byte*> outputs_;
+  std::size_t used_bytes_;  // of a record
+
+  std::int64_t first_;
+  std::int64_t size_;
+  std::size_t step_bytes_;    // from one record of a sample to the next
+  std::size_t stride_bytes_;  // from one sample to the next
+  std::int64_t lattice_;      // records from one row of the lattice to the next
+  std::int64_t lattice_step_;
+  std::int64_t lattice_stride_;
+
+  std::size_t file_ = 0;
+  std::vector<std::size_t> touched_;  // files; beyond kMaxFilesToAskAbout with repeats
+  std::vector<const std::byte*> scattered_;
+  std::vector<std::byte> together_;
+  std::vector<std::vector<std::byte>> decoded_;  // rows of overlapping samples, per output
+};
+
+}  // namespace binfeed

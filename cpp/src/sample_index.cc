@@ -1,0 +1,50 @@
+#include "binfeed/sample_index.h"
+
+#include <algorithm>
+#include <string>
+
+#include "binfeed/status.h"
+
+namespace binfeed {
+namespace {
+
+// So that no sum of two products of such numbers leaves 63 bits.
+constexpr std::int64_t kMaxCount = std::int64_t{1} << 30;
+
+}  // namespace
+
+std::int64_t Window::span() const {
+  const bool is_in_range = size >= 1 && size <= kMaxCount && stride >= 1 && stride <= kMaxCount && dilation >= 1 &&
+                           dilation <= kMaxCount && target_offset >= 0 && target_offset <= kMaxCount &&
+                           target_size >= 0 && target_size <= kMaxCount;
+  if (!is_in_range) {
+    throw Error(ErrorKind::kArgument, "the numbers of a window are from 1 (target_offset from 0) to 2^30");
+  }
+  const std::int64_t last = (size - 1) * dilation;
+  const std::int64_t last_of_target = target_size > 0 ? target_offset + (target_size - 1) * dilation : 0;
+  return std::max(last, last_of_target) + 1;
+}
+
+SampleIndex::SampleIndex(const RecordIndex& records, Window window) : window_(window) {
+  const std::int64_t span = window.span();
+  const auto& counts = records.counts();
+  starts_.reserve(counts.size() + 1);
+  starts_.push_back(0);
+  for (const std::int64_t count : counts) {
+    starts_.push_back(starts_.back() + (count < span ? 0 : (count - span) / window.stride + 1));
+  }
+  if (starts_.back() == 0 && span > 1) {
+    const auto longest = std::max_element(counts.begin(), counts.end());
+    const MappedFile& file = *records.files()[static_cast<std::size_t>(longest - counts.begin())];
+    throw Error::data("no file has the " + std::to_string(span) + " records that a window reaches over: the longest, '" +
+                          file.path() + "', has " + std::to_string(*longest),
+                      file.path(), file.size());
+  }
+}
+
+std::size_t SampleIndex::file_of(std::int64_t sample) const {
+  const auto next = std::upper_bound(starts_.begin(), starts_.end(), sample);
+  return static_cast<std::size_t>(next - starts_.begin()) - 1;
+}
+
+}  // namespace binfeed

@@ -1,0 +1,161 @@
+"""Batches as NumPy arrays: what :meth:`binfeed.Reader.batches` gives, and how its arguments become a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from binfeed.errors import StateError, suggestion
+from binfeed.numbers import non_negative, positive
+from binfeed.order import Epoch, Schedule, Shard, Shuffle, find_shard, make_epoch_order
+from binfeed.state import State, check_state, make_state
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from binfeed.reader import Element, Reader
+
+#: Of the files, to have the system fetch ahead of what is decoded; a sample in another place costs a whole page.
+_READ_AHEAD_BYTES = 64 << 20
+_PAGE_BYTES = 4096
+
+
+def make_schedule(
+    reader: Reader,
+    batch_size: int,
+    *,
+    drop_remainder: bool,
+    shuffle: Shuffle,
+    seed: int | None,
+    epochs: int | None,
+    shard: Shard | None,
+    shard_remainder: str,
+    cycle_length: int,
+    block_length: int,
+    state: State | None,
+) -> Schedule:
+    """What :meth:`Reader.batches` was asked for, checked."""
+    batch_size = positive("batch_size", batch_size)
+    number, count = find_shard(shard)
+    if shard_remainder not in ("drop", "pad"):
+        raise ValueError(
+            f"there is no shard_remainder {shard_remainder!r}{suggestion(str(shard_remainder), ('drop', 'pad'))}"
+        )
+    place = {"epoch": 0, "position": 0} if state is None else check_state(state)
+    if state is not None and seed is None:
+        seed = place["seed"]
+    if count > 1 and shuffle and seed is None:
+        raise ValueError("shards that shuffle need the same seed: give one with seed=")
+    order = make_epoch_order(
+        reader.starts(),
+        reader.sample_bytes,
+        shuffle=shuffle,
+        seed=seed,
+        cycle_length=cycle_length,
+        block_length=block_length,
+    )
+    if state is not None:
+        reader.fingerprint.check(place)
+        for name, asked in (("order", str(order)), ("seed", order.seed)):
+            if place[name] != asked:
+                raise StateError(f"the state is of {name} {place[name]!r}, but {asked!r} is asked for")
+        if place["position"] > order.samples:
+            raise StateError(f"the state is damaged: position {place['position']} of {order.samples} samples")
+    return Schedule(
+        order=order,
+        batch_size=batch_size,
+        drop_remainder=drop_remainder,
+        shard=number,
+        shards=count,
+        pads=shard_remainder == "pad",
+        first_epoch=place["epoch"],
+        first_position=place["position"],
+        epochs=None if epochs is None else positive("epochs", epochs),
+    )
+
+
+class Batches(Iterator["Element"]):
+    """An iterator over batches, which knows where it is. ``len()`` counts all that it gives, also those given."""
+
+    def __init__(self, reader: Reader, schedule: Schedule) -> None:
+        self._reader = reader
+        self._schedule = schedule
+        self._count = schedule.batches
+        self._given = 0
+        self._start(schedule.first_epoch)
+
+    def _start(self, epoch: int) -> None:
+        self._epoch_number = epoch
+        self._epoch = self._schedule.epoch(epoch)
+        self._next = 0  # batch of the epoch
+        self._ahead = _ReadAhead(self._reader, self._epoch, self._schedule.order.is_scattered)
+
+    def __len__(self) -> int:
+        if self._count is None:
+            raise TypeError("epochs=None is without end: there is no number of batches")
+        return self._count
+
+    def __next__(self) -> Element:
+        if self._given == self._count:
+            raise StopIteration
+        if self._given == 0:
+            self._reader.expect(self._schedule.order.access_pattern)
+        self._enter_epoch_of_next()
+        position = self._next * self._epoch.batch_size
+        count = min(self._epoch.batch_size, self._epoch.samples - position)
+        self._ahead.read(position, count)
+        batch = self._reader._batch(self._epoch.order, position, count)
+        self._next += 1
+        self._given += 1
+        return batch
+
+    def skip(self, batches: int) -> Self:
+        """Leave out the next ``batches`` batches, or all there are, without reading them; returns the iterator."""
+        left = non_negative("batches", batches)
+        if self._count is not None:
+            left = min(left, self._count - self._given)
+        self._given += left
+        while left > 0:
+            self._enter_epoch_of_next()
+            now = min(left, self._epoch.batches - self._next)
+            self._next += now
+            left -= now
+        return self
+
+    def state(self) -> State:
+        """Where the iterator is, after the last batch it gave: a dict of less than 1 KB, which JSON keeps.
+
+        ``batches(..., state=...)`` and ``to_tf_dataset(..., state=...)`` go on with exactly the next sample. Shards
+        that have given the same number of batches have the same state, and it serves any number of shards.
+
+        Raises:
+            OSError: if a file is no longer there.
+        """
+        position = self._epoch.position_after(self._next)
+        is_at_end = self._next == self._epoch.batches
+        epoch, position = (self._epoch_number + 1, 0) if is_at_end else (self._epoch_number, position)
+        return make_state(self._reader.fingerprint, self._schedule.order, epoch, position)
+
+    def _enter_epoch_of_next(self) -> None:
+        while self._next == self._epoch.batches:
+            self._start(self._epoch_number + 1)
+
+
+class _ReadAhead:
+    """Has the files of an epoch read a bounded stretch ahead of what is decoded."""
+
+    def __init__(self, reader: Reader, epoch: Epoch, is_scattered: bool) -> None:
+        self._reader = reader
+        self._epoch = epoch
+        self._end = 0  # of the positions that were asked for
+        sample_bytes = max(reader.sample_bytes, _PAGE_BYTES) if is_scattered else reader.sample_bytes
+        self._window = max(_READ_AHEAD_BYTES // sample_bytes, 2 * epoch.batch_size)
+
+    def read(self, position: int, count: int) -> None:
+        """Positions ``[position, position + count)`` are about to be read."""
+        begin = max(self._end, position)
+        end = min(position + self._window, self._epoch.samples)
+        # In steps, as asking has a price of its own.
+        if begin < position + count or end - begin >= self._window // 2:
+            self._reader.read_ahead(self._epoch.order, begin, end - begin)
+            self._end = end

@@ -1,0 +1,68 @@
+"""Windows: samples of several consecutive records, for time series and token files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from binfeed import _core
+from binfeed.errors import checked_constructor
+from binfeed.numbers import non_negative, positive
+
+
+@checked_constructor
+@dataclass(frozen=True)
+class Window:
+    """A sample of ``size`` records of one file: its features come out as ``[B, size, ...]``.
+
+    No window reaches over the end of a file, so that a shorter file has no samples. The windows are those of
+    :func:`tf.keras.utils.timeseries_dataset_from_array`, whose names for the arguments are in brackets.
+
+    Args:
+        size: records in a window (``sequence_length``).
+        stride: records from the first of one window to the first of the next (``sequence_stride``).
+        dilation: records from one record of a window to the next (``sampling_rate``).
+        target_offset: records from the first of a window to its target, which features marked with
+            :meth:`~binfeed.Feature.target` are read from (``targets=data[target_offset:]``). With a dilation of 1,
+            ``size`` is the record after the window.
+        target_size: records of the target, as far apart as those of the window: its features come out as
+            ``[B, target_size, ...]``. None stands for one record, ``[B, ...]``.
+
+    Raises:
+        ValueError: if a number is out of range, or ``target_size`` is without ``target_offset``.
+    """
+
+    size: int
+    stride: int = 1
+    dilation: int = 1
+    target_offset: int | None = None
+    target_size: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("size", "stride", "dilation"):
+            positive(name, getattr(self, name))
+        if self.target_offset is not None:
+            non_negative("target_offset", self.target_offset)
+        if self.target_size is not None:
+            positive("target_size", self.target_size)
+            if self.target_offset is None:
+                raise ValueError("target_size is of a target: give target_offset as well")
+
+    def shape(self, is_target: bool) -> tuple[int, ...]:
+        """The axes that come between those of the batch and of a record."""
+        if not is_target:
+            return (self.size,)
+        return () if self.target_size is None else (self.target_size,)
+
+
+def core_window(window: Window | None) -> _core.Window:
+    """The window in the core's terms, for which a single record is one of size 1."""
+    if window is None:
+        return _core.Window(size=1, stride=1, dilation=1, target_offset=0, target_size=0)
+    has_target = window.target_offset is not None
+    return _core.Window(
+        size=window.size,
+        stride=window.stride,
+        dilation=window.dilation,
+        target_offset=window.target_offset or 0,
+        target_size=(window.target_size or 1) if has_target else 0,
+    )

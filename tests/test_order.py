@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from binfeed import _core
+from binfeed import _core, reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,3 +73,213 @@ def test_listed_samples_must_exist() -> None:
     listed: Array = np.array([0, 4, 5])
     with pytest.raises(IndexError, match="no sample 5: the reader has 5"):
         _core.Order.listed(listed, 5)
+
+
+SETS = _core.supported_instruction_sets()
+
+
+def shuffled(size: int, seed: int = 1, epoch: int = 0, instruction_set: str = SETS[-1]) -> _core.Order:
+    return _core.Order.shuffled(size, seed=seed, epoch=epoch, instruction_set=instruction_set)
+
+
+def whole(order: _core.Order) -> Array:
+    return order.samples(0, len(order))
+
+
+def test_a_shuffle_is_a_permutation_for_every_small_size() -> None:
+    for size in range(1, 2100):
+        assert np.array_equal(np.sort(whole(shuffled(size))), np.arange(size)), size
+
+
+def test_a_shuffle_is_the_references(instruction_set: str) -> None:
+    for size in (1, 2, 3, 255, 256, 257, 1023, 1024, 1025, 70_000, 2**17 + 1):
+        for seed, epoch in ((0, 0), (1, 0), (2**64 - 1, 3), (5, 2**40)):
+            expected = reference.shuffled(size, seed, epoch)
+            assert np.array_equal(whole(shuffled(size, seed, epoch, instruction_set)), expected)
+
+
+@pytest.mark.parametrize("size", [2**62, 2**62 - 1, 2**61 + 1, 10**15, 2**32, 2**32 + 1, 2**31 - 1])
+def test_a_shuffle_of_any_size_starts_anywhere(size: int, instruction_set: str) -> None:
+    positions = np.array([0, 1, size // 3, size - 2, size - 1])
+    found = [int(shuffled(size, 9, 4, instruction_set).samples(int(position), 1)[0]) for position in positions]
+    assert found == reference.permuted(positions, size, 9, 4, stream=0).tolist()
+    assert all(0 <= sample < size for sample in found)
+    assert len(set(found)) == len(positions)
+
+
+def test_no_more_than_2_to_the_62_samples_are_shuffled() -> None:
+    with pytest.raises(ValueError, match=r"up to 2\^62 samples can be shuffled"):
+        shuffled(2**62 + 1)
+
+
+@given(size=st.integers(1, 3000), seed=st.integers(0, 2**64 - 1), data=st.data())
+def test_any_stretch_of_a_shuffle_is_the_same_as_in_the_whole(size: int, seed: int, data: st.DataObject) -> None:
+    order = shuffled(size, seed)
+    position = data.draw(st.integers(0, size))
+    count = data.draw(st.integers(0, size - position))
+    assert np.array_equal(order.samples(position, count), whole(order)[position : position + count])
+
+
+def standard_score(counts: Array, expected: float, freedom: int) -> float:
+    """How far a chi-square statistic is from its mean, in its standard deviations."""
+    return float((((counts - expected) ** 2 / expected).sum() - freedom) / np.sqrt(2 * freedom))
+
+
+# Scores of a random order are between -4 and 4 but for one in about 16,000 (with few degrees of freedom the upper tail
+# is heavier: 5.5 for 1 in 2,000 at 4 degrees); the seeds are fixed, so the results are as well. A Feistel network with
+# too few rounds or too small a domain scores in the tens and hundreds here.
+MAX_SCORE = 4.5
+
+
+@pytest.mark.parametrize("size", [3, 4, 5, 6, 7, 8, 12, 16, 17, 31, 33, 64, 100])
+@pytest.mark.parametrize("varied", ["seed", "epoch"])
+def test_every_sample_comes_to_every_position_and_beside_every_other(size: int, varied: str) -> None:
+    trials = 20_000
+    orders = np.array([whole(shuffled(size, **{varied: number})) for number in range(trials)])
+    positions = np.array([np.bincount(column, minlength=size) for column in orders.T])
+    assert standard_score(positions, trials / size, (size - 1) ** 2) < MAX_SCORE
+
+    pairs = np.bincount((orders[:, :-1] * size + orders[:, 1:]).ravel(), minlength=size**2).reshape(size, size)
+    assert not pairs.diagonal().any()
+    distinct = pairs[~np.eye(size, dtype=bool)]
+    assert standard_score(distinct, trials / size, len(distinct) - 1) < MAX_SCORE
+
+
+@pytest.mark.parametrize("size", [10_000, 65_536, 1_000_000])
+def test_a_large_shuffle_has_no_pattern(size: int) -> None:
+    order = whole(shuffled(size))
+    cells = 64
+    of_position, of_sample = np.arange(size) * cells // size, order * cells // size
+    table = np.bincount(of_position * cells + of_sample, minlength=cells**2)
+    assert abs(standard_score(table, size / cells**2, (cells - 1) ** 2)) < MAX_SCORE
+
+    # The distance from each sample to the next one, around the circle, is as good as any.
+    steps = np.diff(order) % size
+    table = np.bincount(steps * cells // size, minlength=cells)
+    assert abs(standard_score(table, (size - 1) / cells, cells - 1)) < MAX_SCORE
+    # In a random order, two neighbours are expected to stay neighbours; 12 are 5 standard deviations from that.
+    assert np.count_nonzero(np.abs(np.diff(order)) == 1) <= 12
+
+
+def test_seeds_and_epochs_give_different_orders() -> None:
+    size = 1000
+    orders = {(seed, epoch): whole(shuffled(size, seed, epoch)) for seed in range(30) for epoch in range(30)}
+    orders |= {(2**63, 0): whole(shuffled(size, 2**63)), (0, 2**63): whole(shuffled(size, 0, 2**63))}
+    assert len({order.tobytes() for order in orders.values()}) == len(orders)
+    # Two random orders agree in one position on average; the most of 900 orders against the first stays below 8.
+    agreements = [np.count_nonzero(order == orders[0, 0]) for key, order in orders.items() if key != (0, 0)]
+    assert max(agreements) < 8
+    assert 0.8 < np.mean(agreements) < 1.2
+
+
+@settings(max_examples=25)
+@given(
+    size=st.integers(1, 400),
+    block_samples=st.one_of(st.integers(1, 50), st.just(2**62)),
+    window_blocks=st.one_of(st.integers(2, 9), st.just(2**62)),
+    seed=st.integers(0, 2**64 - 1),
+    data=st.data(),
+)
+def test_a_block_shuffle_is_the_references_from_any_position(
+    size: int, block_samples: int, window_blocks: int, seed: int, data: st.DataObject
+) -> None:
+    instruction_set = data.draw(st.sampled_from(SETS))
+    order = _core.Order.block_shuffled(
+        size, block_samples=block_samples, window_blocks=window_blocks, seed=seed, epoch=2,
+        instruction_set=instruction_set,
+    )  # fmt: skip
+    expected = reference.block_shuffled(size, block_samples, window_blocks, seed, 2)
+    assert sorted(expected) == list(range(size))
+    position = data.draw(st.integers(0, size))
+    count = data.draw(st.integers(0, size - position))
+    assert np.array_equal(order.samples(position, count), expected[position : position + count])
+
+
+def test_a_block_shuffle_of_the_largest_size() -> None:
+    size = 2**62
+    for block_samples in (1, 1000, 2**40, 2**61):
+        order = _core.Order.block_shuffled(
+            size, block_samples=block_samples, window_blocks=64, seed=1, epoch=0, instruction_set=SETS[0]
+        )
+        found = [int(order.samples(position, 1)[0]) for position in (0, 1, size // 2, size - 1)]
+        assert all(0 <= sample < size for sample in found)
+        assert len(set(found)) == 4
+
+
+def test_a_stretch_of_a_block_shuffle_reads_from_few_blocks_and_mixes_them() -> None:
+    size, block, window = 100_000, 1000, 8
+    order = _core.Order.block_shuffled(
+        size, block_samples=block, window_blocks=window, seed=3, epoch=0, instruction_set=SETS[-1]
+    )
+    for first in range(0, size, block * window):
+        samples = order.samples(first, min(block * window, size - first))
+        counts = np.bincount(samples // block, minlength=size // block)
+        assert set(counts) <= {0, block}  # whole blocks, nothing of any other
+        head = np.bincount(samples[:256] // block, minlength=size // block)
+        assert np.count_nonzero(head) == np.count_nonzero(counts)  # all of them among the first 256 samples
+
+
+def test_the_blocks_and_windows_must_have_a_size() -> None:
+    for block_samples, window_blocks in ((0, 1), (1, 0), (-1, 1)):
+        with pytest.raises(ValueError, match="must be at least 1"):
+            _core.Order.block_shuffled(
+                5, block_samples=block_samples, window_blocks=window_blocks, seed=0, epoch=0, instruction_set=SETS[0]
+            )
+
+
+def sharded(order: _core.Order, shard: int, shards: int, **changed: object) -> _core.Order:
+    options = {"first": 0, "batch_size": 1, "drops_remainder": False, "pads": False} | changed
+    return _core.Order.sharded(order, shard=shard, shards=shards, **options)  # type: ignore[arg-type]
+
+
+@given(
+    size=st.integers(0, 300),
+    shards=st.integers(1, 9),
+    batch_size=st.integers(1, 40),
+    drops_remainder=st.booleans(),
+    pads=st.booleans(),
+    data=st.data(),
+)
+def test_shards_take_turns(
+    size: int, shards: int, batch_size: int, drops_remainder: bool, pads: bool, data: st.DataObject
+) -> None:
+    first = data.draw(st.integers(0, size))
+    order = shuffled(size, seed=5) if size else _core.Order.sequential(0)
+    samples = whole(order)
+    parts = [
+        whole(sharded(order, shard, shards, first=first, batch_size=batch_size, drops_remainder=drops_remainder,
+                      pads=pads))
+        for shard in range(shards)
+    ]  # fmt: skip
+
+    assert len({len(part) for part in parts}) == 1
+    full = len(parts[0]) // batch_size
+    expected = samples[first : first + full * shards * batch_size].reshape(full, shards, batch_size)
+    for shard, part in enumerate(parts):
+        assert np.array_equal(part[: full * batch_size].reshape(full, batch_size), expected[:, shard])
+
+    rest = samples[first + full * shards * batch_size :]
+    last = np.concatenate([part[full * batch_size :] for part in parts])
+    if drops_remainder:
+        assert len(rest) < shards * batch_size
+        assert len(last) == 0
+    elif pads:
+        assert np.array_equal(last[: len(rest)], rest)
+        assert len(last) - len(rest) < shards
+        padding = np.resize(samples, len(last) - len(rest)) if size else samples
+        assert np.array_equal(last[len(rest) :], padding)
+    else:
+        assert len(rest) - len(last) < shards
+        assert np.array_equal(last, rest[: len(last)])
+
+    part = sharded(order, shards - 1, shards, first=first, batch_size=batch_size, drops_remainder=drops_remainder,
+                   pads=pads)  # fmt: skip
+    position = data.draw(st.integers(0, len(part)))
+    count = data.draw(st.integers(0, len(part) - position))
+    assert np.array_equal(part.samples(position, count), parts[-1][position : position + count])
+
+
+@pytest.mark.parametrize(("shard", "shards"), [(-1, 2), (2, 2), (0, 0)])
+def test_a_shard_that_there_is_not(shard: int, shards: int) -> None:
+    with pytest.raises(ValueError, match=f"no shard {shard} of {shards}"):
+        sharded(_core.Order.sequential(5), shard, shards)

@@ -82,9 +82,7 @@ void Reader::read(const Order& order, std::int64_t position, std::int64_t count,
     if (count > now) read_ahead(order, position + now, std::min(count - now, kPositionsAtATime));
     runs.clear();
     order.append_runs(position, now, runs);
-    for (SampleDecoder& decoder : decoders) {
-      for (const Run& run : runs) decoder.add(run);
-    }
+    for (SampleDecoder& decoder : decoders) decoder.add(runs);
     position += now;
     count -= now;
   }
@@ -96,6 +94,7 @@ void Reader::expect(AccessPattern pattern) const {
 }
 
 void Reader::read_ahead(const Order& order, std::int64_t position, std::int64_t count) const {
+  order.check(position, count);
   if (is_in_memory(order, position, count)) return;
   std::vector<Run> runs;
   order.append_runs(position, count, runs);

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "binfeed/decoder.h"
@@ -17,12 +18,32 @@ namespace {
 constexpr std::int64_t kShortRun = 16;
 constexpr std::size_t kSmallRecord = 1024;
 constexpr std::size_t kPrefetchDistance = 16;
+// The same for samples of many records or large ones.
+constexpr std::size_t kSamplesAhead = 2;
+constexpr std::size_t kSamplePrefetchBytes = 4096;
+constexpr std::size_t kCacheLine = 64;
 // Decoded rows of overlapping samples that are kept at a time: they stay in the second-level cache.
 constexpr std::size_t kOverlapBytes = 128 << 10;
 // Asking the file system about a file takes about a microsecond, so that no more are asked about per read.
 constexpr std::size_t kMaxFilesToAskAbout = 64;
 
 std::size_t as_size(std::int64_t value) { return static_cast<std::size_t>(value); }
+
+// Calling memcpy takes longer than copying a few bytes. Two pieces may overlap.
+inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t count) {
+  constexpr std::size_t kPiece = 16;
+  const auto copy_in_pieces_of = [&](auto piece) {
+    for (std::size_t at = 0; at + piece <= count; at += piece) std::memcpy(to + at, from + at, piece);
+    std::memcpy(to + count - piece, from + count - piece, piece);
+  };
+  if (count >= kPiece) {
+    copy_in_pieces_of(std::integral_constant<std::size_t, kPiece>{});
+  } else if (count >= 4) {
+    copy_in_pieces_of(std::integral_constant<std::size_t, 4>{});
+  } else {
+    copy_in_pieces_of(std::integral_constant<std::size_t, 1>{});
+  }
+}
 
 }  // namespace
 
@@ -39,19 +60,31 @@ SampleDecoder::SampleDecoder(const RecordIndex& records, const SampleIndex& samp
       stride_bytes_(as_size(samples.window().stride) * plan.record_bytes()),
       lattice_(std::gcd(samples.window().dilation, samples.window().stride)),
       lattice_step_(samples.window().dilation / lattice_),
-      lattice_stride_(samples.window().stride / lattice_) {}
+      lattice_stride_(samples.window().stride / lattice_) {
+  scattered_.reserve(plan.block_records());
+}
 
-void SampleDecoder::add(Run samples) {
-  if (samples.first < 0 || samples.count > samples_.size() - samples.first) {
-    throw Error(ErrorKind::kIndex, "sample " + std::to_string(samples.first + samples.count - 1) +
-                                       " is not among the " + std::to_string(samples_.size()) + " there are");
+void SampleDecoder::add(std::span<const Run> runs) {
+  const bool is_small_record = size_ == 1 && used_bytes_ <= kSmallRecord;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const Run run = runs[i];
+    if (is_small_record && run.count == 1) {
+      if (!is_in_file(run.first)) enter_file(run.first);
+      add_scattered(address(run.first));
+    } else {
+      if (i + kSamplesAhead < runs.size()) prefetch_sample(runs[i + kSamplesAhead].first);
+      add(run);
+    }
   }
-  while (samples.count > 0) {
-    find_file(samples.first);
-    const std::int64_t here = std::min(samples.count, samples_.starts()[file_ + 1] - samples.first);
-    add_samples(records_.address(file_, samples_.first_record(file_, samples.first) + first_), here);
-    samples.first += here;
-    samples.count -= here;
+}
+
+void SampleDecoder::add(Run run) {
+  while (run.count > 0) {
+    if (!is_in_file(run.first)) enter_file(run.first);
+    const std::int64_t here = std::min(run.count, file_end_ - run.first);
+    add_samples(address(run.first), here);
+    run.first += here;
+    run.count -= here;
   }
 }
 
@@ -60,15 +93,18 @@ void SampleDecoder::finish() {
   check_files();
 }
 
-void SampleDecoder::find_file(std::int64_t sample) {
-  const auto& starts = samples_.starts();
-  const bool is_here = !touched_.empty() && sample >= starts[file_] && sample < starts[file_ + 1];
-  if (is_here) return;
-  file_ = samples_.file_of(sample);
-  if (touched_.size() <= kMaxFilesToAskAbout && std::find(touched_.begin(), touched_.end(), file_) != touched_.end()) {
-    return;
+void SampleDecoder::enter_file(std::int64_t sample) {
+  if (sample < 0 || sample >= samples_.size()) {
+    throw Error(ErrorKind::kIndex, "there is no sample " + std::to_string(sample) + ": the reader has " +
+                                       std::to_string(samples_.size()) + ", from 0 on");
   }
-  touched_.push_back(file_);
+  const std::size_t file = samples_.file_of(sample);
+  file_begin_ = samples_.starts()[file];
+  file_end_ = samples_.starts()[file + 1];
+  first_record_ = records_.address(file, first_);
+  const bool is_known = touched_.size() <= kMaxFilesToAskAbout &&
+                        std::find(touched_.begin(), touched_.end(), file) != touched_.end();
+  if (!is_known) touched_.push_back(file);
 }
 
 void SampleDecoder::add_samples(const std::byte* first_record, std::int64_t count) {
@@ -135,10 +171,12 @@ void SampleDecoder::add_rows(const std::byte* records, std::size_t stride, std::
     decode_rows(records, stride, count);
     return;
   }
-  for (std::int64_t i = 0; i < count; ++i) {
-    scattered_.push_back(records + as_size(i) * stride + plan_.used_begin());
-    if (scattered_.size() == plan_.block_records()) decode_scattered();
-  }
+  for (std::int64_t i = 0; i < count; ++i) add_scattered(records + as_size(i) * stride);
+}
+
+void SampleDecoder::add_scattered(const std::byte* record) {
+  scattered_.push_back(record + plan_.used_begin());
+  if (scattered_.size() == plan_.block_records()) decode_scattered();
 }
 
 void SampleDecoder::decode_scattered() {
@@ -154,13 +192,20 @@ void SampleDecoder::bring_together() {
   std::byte* to = together_.data();
   for (std::size_t i = 0; i < scattered_.size(); ++i, to += used_bytes_) {
     if (i + kPrefetchDistance < scattered_.size()) prefetch(scattered_[i + kPrefetchDistance]);
-    std::memcpy(to, scattered_[i], used_bytes_);
+    copy_bytes(to, scattered_[i], used_bytes_);
   }
 }
 
 void SampleDecoder::prefetch(const std::byte* record) const {
   __builtin_prefetch(record);
   __builtin_prefetch(record + used_bytes_ - 1);
+}
+
+void SampleDecoder::prefetch_sample(std::int64_t sample) const {
+  if (!is_in_file(sample)) return;
+  const std::byte* bytes = address(sample);
+  const std::size_t count = std::min(as_size(size_) * step_bytes_, kSamplePrefetchBytes);
+  for (std::size_t at = 0; at < count; at += kCacheLine) __builtin_prefetch(bytes + at);
 }
 
 void SampleDecoder::decode_rows(const std::byte* records, std::size_t stride, std::int64_t count) {

@@ -19,13 +19,18 @@ class SampleDecoder {
                 const DecodePlan& plan, std::vector<std::byte*> outputs);
 
   // Throws kIndex for samples that do not exist.
-  void add(Run samples);
+  void add(std::span<const Run> runs);
 
   // To be called once, after all samples. Throws if a file that was read has lost bytes.
   void finish();
 
  private:
-  void find_file(std::int64_t sample);
+  void add(Run run);
+  bool is_in_file(std::int64_t sample) const { return sample >= file_begin_ && sample < file_end_; }
+  void enter_file(std::int64_t sample);
+  const std::byte* address(std::int64_t sample) const {
+    return first_record_ + static_cast<std::size_t>(sample - file_begin_) * stride_bytes_;
+  }
   void add_samples(const std::byte* first_record, std::int64_t count);
   void add_overlapping(const std::byte* first_record, std::int64_t count);
   void add_rows(const std::byte* records, std::size_t stride, std::int64_t count);
@@ -35,9 +40,11 @@ class SampleDecoder {
   std::int64_t lattice_rows(std::int64_t count) const;
   void copy_sample(std::int64_t first_row);
 
+  void add_scattered(const std::byte* record);
   void decode_scattered();
   void bring_together();
   void prefetch(const std::byte* record) const;
+  void prefetch_sample(std::int64_t sample) const;
   void decode_rows(const std::byte* records, std::size_t stride, std::int64_t count);
   void check_files() const;
 
@@ -55,7 +62,10 @@ class SampleDecoder {
   std::int64_t lattice_step_;
   std::int64_t lattice_stride_;
 
-  std::size_t file_ = 0;
+  // The file last entered: its samples, and the first record that is read of the first one.
+  std::int64_t file_begin_ = 0;
+  std::int64_t file_end_ = 0;
+  const std::byte* first_record_ = nullptr;
   std::vector<std::size_t> touched_;  // files; beyond kMaxFilesToAskAbout with repeats
   std::vector<const std::byte*> scattered_;
   std::vector<std::byte> together_;

@@ -1,4 +1,4 @@
-"""The rules of decoding in plain NumPy: slow, and the definition of every bit that binfeed gives.
+"""The rules of decoding and shuffling in plain NumPy: slow, and the definition of every bit that binfeed gives.
 
 Each operation of a feature is one expression here. The tests hold the compiled decoder to it, for every instruction
 set. Where a result is NaN, any NaN is equal to any other; ``log1p`` is NumPy's here, and the decoder may be 2 units in
@@ -238,3 +238,73 @@ def cast(values: Array, dtype: str) -> Array:
         inside = np.where(np.isnan(values) | below | above, 0, values).astype(target)
         return np.where(below, limits.min, np.where(above, limits.max, inside)).astype(target)
     return np.asarray(np.clip(values.astype(object), limits.min, limits.max)).astype(target)
+
+
+# Orders. Integers wrap around, as those of 32 and 64 bits do.
+
+
+def shuffled(size: int, seed: int, epoch: int) -> Array:
+    """The samples ``0 ... size - 1`` in the order of ``shuffle="global"``."""
+    return permuted(np.arange(size), size, seed, epoch, stream=0)
+
+
+def block_shuffled(size: int, block_samples: int, window_blocks: int, seed: int, epoch: int) -> Array:
+    """The samples ``0 ... size - 1`` in the order of a :class:`binfeed.BlockShuffle`."""
+    blocks = [np.arange(first, min(first + block_samples, size)) for first in range(0, size, block_samples)]
+    order = permuted(np.arange(len(blocks)), len(blocks), seed, epoch, stream=0)
+    windows = []
+    for number, first in enumerate(range(0, len(blocks), window_blocks)):
+        window = np.concatenate([blocks[block] for block in order[first : first + window_blocks]])
+        windows.append(window[permuted(np.arange(len(window)), len(window), seed, epoch, stream=1 + number)])
+    return np.concatenate(windows)
+
+
+def permuted(values: Array, size: int, seed: int, epoch: int, stream: int) -> Array:
+    """Where a keyed permutation of ``0 ... size - 1`` takes ``values``.
+
+    A Feistel network of eight rounds permutes the numbers of so many bits as ``size`` has, at least ten. A number that
+    leaves the range goes through it again.
+    """
+    bits = max(10, (size - 1).bit_length())
+    with np.errstate(over="ignore"):
+        keys = _round_keys(seed, epoch, stream)
+        result = np.asarray(values, np.uint64)
+        is_outside = np.ones(len(result), bool)
+        while is_outside.any():
+            result[is_outside] = _feistel(result[is_outside], keys, low_bits=(bits + 1) // 2, high_bits=bits // 2)
+            is_outside = result >= size
+    return result.astype(np.int64)
+
+
+def _feistel(values: Array, keys: list[tuple[np.uint32, np.uint32]], low_bits: int, high_bits: int) -> Array:
+    low = (values & np.uint64(2**low_bits - 1)).astype(np.uint32)
+    high = (values >> np.uint64(low_bits)).astype(np.uint32)
+    for number, key in enumerate(keys):
+        if number % 2 == 0:
+            high ^= _hashed(low, key) & np.uint32(2**high_bits - 1)
+        else:
+            low ^= _hashed(high, key) & np.uint32(2**low_bits - 1)
+    return high.astype(np.uint64) << np.uint64(low_bits) | low
+
+
+def _hashed(values: Array, key: tuple[np.uint32, np.uint32]) -> Array:
+    values = (values ^ key[0]) * np.uint32(0x9E3779B1)
+    values = ((values ^ (values >> np.uint32(15))) + key[1]) * np.uint32(0x85EBCA77)
+    return values ^ (values >> np.uint32(16))
+
+
+def _round_keys(seed: int, epoch: int, stream: int) -> list[tuple[np.uint32, np.uint32]]:
+    golden = 0x9E3779B97F4A7C15
+    state = _mixed(seed + golden)
+    state = _mixed(state ^ _mixed(epoch + 2 * golden))
+    state = _mixed(state ^ _mixed(stream + 3 * golden))
+    words = [_mixed(state + (number + 1) * golden) for number in range(8)]
+    return [(np.uint32(word % 2**32), np.uint32(word >> 32)) for word in words]
+
+
+def _mixed(value: int) -> int:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    value %= 2**64
+    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    value = (value ^ (value >> 27)) * 0x94D049BB133111EB % 2**64
+    return value ^ (value >> 31)

@@ -11,7 +11,7 @@ import binfeed as bf
 import numpy as np
 import pytest
 import tensorflow as tf
-from binfeed import _core
+from binfeed import _core, reference
 from binfeed.tensorflow import generator
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,6 +89,108 @@ def test_any_cut_into_batches_chunks_and_epochs(
         expected = list(reader.batches(batch_size, drop_remainder=drop_remainder)) * epochs
         assert int(dataset.cardinality()) == len(expected)
         assert_same_batches(elements(dataset), expected)
+
+
+ORDERS: dict[str, dict[str, Any]] = {
+    "sequential": {},
+    "interleaved": {"cycle_length": 3, "block_length": 4},
+    "shuffled": {"shuffle": True, "seed": 3},
+    "block-shuffled": {"shuffle": bf.BlockShuffle(20, 5), "seed": 3},
+}
+CUTS: dict[str, dict[str, Any]] = {
+    "all": {},
+    "dropped": {"drop_remainder": True},
+    "shard": {"shard": (1, 3)},
+    "padded-shard": {"shard": (2, 3), "shard_remainder": "pad"},
+    "full-batches-of-a-shard": {"shard": (0, 7), "drop_remainder": True},
+    "epochs": {"epochs": 3},
+    "epochs-of-a-shard": {"epochs": 2, "shard": (0, 3)},
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("order", ORDERS)
+def test_every_order_is_that_of_numpy(reader: bf.Reader, order: str, cut: str) -> None:
+    options = ORDERS[order] | CUTS[cut]
+    expected = list(reader.batches(32, **options))
+    dataset = reader.to_tf_dataset(32, **options)
+    assert int(dataset.cardinality()) == len(expected)
+    assert_same_batches(elements(dataset), expected)
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("given_before", [1, 11, 31])
+def test_a_dataset_begins_at_a_state(reader: bf.Reader, order: str, cut: str, given_before: int) -> None:
+    options = ORDERS[order] | CUTS[cut]
+    batches = reader.batches(32, **options).skip(given_before)
+    dataset = reader.to_tf_dataset(32, **options, state=batches.state())
+    expected = list(batches)
+    assert int(dataset.cardinality()) == len(expected)
+    assert_same_batches(elements(dataset), expected)
+    assert_same_batches(elements(dataset), expected)  # and each time again
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_iterating_again_goes_on_with_new_orders(reader: bf.Reader, epochs: int) -> None:
+    dataset = reader.to_tf_dataset(100, shuffle=True, seed=3, epochs=epochs)
+    batches = reader.batches(100, shuffle=True, seed=3, epochs=3 * epochs)
+    for _ in range(2):
+        assert_same_batches(elements(dataset), [next(batches) for _ in range(10 * epochs)])
+    # An iteration that was given up takes its epochs with it.
+    assert_same_batches(elements(dataset.take(3)), [next(batches) for _ in range(3)])
+    assert next(iter(dataset.as_numpy_iterator()))["id"].tolist() != next(batches)["id"].tolist()
+
+
+def test_iterations_at_the_same_time_do_not_mix(reader: bf.Reader) -> None:
+    dataset = reader.to_tf_dataset(50, shuffle=True, seed=3)
+    found = list(zip(*(dataset.as_numpy_iterator() for _ in range(3)), strict=True))
+    for epoch in range(3):
+        ids = np.concatenate([batches[epoch]["id"] for batches in found])
+        assert sorted(ids) == list(range(1000))
+        assert ids.tolist() == reference.shuffled(1000, 3, epoch).tolist()
+
+
+def test_an_endless_shuffle_that_is_iterated_again_is_another(reader: bf.Reader) -> None:
+    dataset = reader.to_tf_dataset(500, shuffle=True, seed=3, epochs=None)
+    first, second = (np.concatenate([batch["id"] for batch in elements(dataset.take(4))]) for _ in range(2))
+    assert first.tolist() == [*reference.shuffled(1000, 3, 0), *reference.shuffled(1000, 3, 1)]
+    assert sorted(second) == sorted(first)
+    assert second.tolist() != first.tolist()
+
+
+def test_each_replica_of_a_strategy_reads_its_shard(reader: bf.Reader) -> None:
+    def make(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        return reader.to_tf_dataset(32, shuffle=True, seed=1, shard=context)
+
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    distributed = strategy.distribute_datasets_from_function(make)
+    ids = np.concatenate([batch["id"].numpy() for batch in distributed])
+    assert ids.tolist() == reference.shuffled(1000, 1, 0).tolist()
+
+
+def test_keras_sees_a_new_order_each_epoch(records: Array) -> None:
+    import keras  # noqa: PLC0415
+
+    class Recorder(keras.Layer):  # type: ignore[misc]
+        """Keeps the first input of every batch."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[int] = []
+
+        def call(self, inputs: tf.Tensor) -> tf.Tensor:
+            tf.py_function(lambda x: self.seen.extend(x.numpy()[:, 0].astype(int).tolist()), [inputs], [])
+            return inputs
+
+    features = {"x": bf.field("id").cast("float32").reshape(1), "y": bf.field("price").scale(0)}
+    recorder = Recorder()
+    model = keras.Sequential([keras.Input((1,)), recorder, keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    with bf.open(records, RECORD, features) as reader:
+        dataset = reader.to_tf_dataset(100, label="y", shuffle=True, seed=5)
+        model.fit(dataset, epochs=2, shuffle=False, verbose=0)
+    assert recorder.seen[-2000:] == [*reference.shuffled(1000, 5, 0), *reference.shuffled(1000, 5, 1)]
 
 
 def test_specs_are_static(reader: bf.Reader) -> None:

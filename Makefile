@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := CMakeLists.txt pyproject.toml $(shell find cpp python -type f ! -name '*.pyc')
 
-.PHONY: test demo benchmark roofline develop sanitize clean
+.PHONY: test demo benchmark roofline orders develop sanitize clean
 
 # An environment per purpose, with binfeed installed as a user would.
 $(VENV)/%/installed: $(SOURCES)
@@ -28,6 +28,10 @@ benchmark: $(VENV)/benchmark/installed
 # The decoder against loops written by hand.
 roofline: $(VENV)/benchmark/installed
 	$(VENV)/benchmark/bin/python -m benchmarks.roofline
+
+# Shuffles and windows, warm and cold.
+orders: $(VENV)/benchmark/installed
+	$(VENV)/benchmark/bin/python -m benchmarks.orders
 
 # For developers: an editable install that compiles again at import, with warnings as errors.
 develop:

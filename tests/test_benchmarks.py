@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import harness, report
+from benchmarks.orders import __main__ as orders
 from benchmarks.peers import OURS, PEERS
 from benchmarks.roofline import __main__ as roofline
 from benchmarks.roofline.cases import cases
@@ -70,3 +71,18 @@ def test_the_roofline_is_a_table_and_a_chart(
     assert "3073-byte images" in capsys.readouterr().out
     roofline.draw(tmp_path / "roofline.png", bandwidth, results)
     assert (tmp_path / "roofline.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", orders.EXPERIMENTS)
+def test_every_experiment_on_orders_runs(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = {name: orders.run(name, tmp_path, records=400_000 if name == "scaling" else 120_000, rounds=1)}
+    orders.print_tables(results)
+    assert "│" in capsys.readouterr().out
+    rows = orders.rows_of(results[name])
+    assert len(rows) >= 3
+    numbers = [value for row in rows for column, value in row.items() if column not in ("", "memory")]
+    assert all(number > 0 for number in numbers)
+    assert list(tmp_path.iterdir()) == []
+    if name == "scaling":
+        orders.draw_scaling(tmp_path / "orders.png", rows)
+        assert (tmp_path / "orders.png").read_bytes().startswith(b"\x89PNG")

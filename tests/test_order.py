@@ -253,7 +253,7 @@ def test_shards_take_turns(
     ]  # fmt: skip
 
     assert len({len(part) for part in parts}) == 1
-    full = len(parts[0]) // batch_size
+    full = (size - first) // (shards * batch_size)
     expected = samples[first : first + full * shards * batch_size].reshape(full, shards, batch_size)
     for shard, part in enumerate(parts):
         assert np.array_equal(part[: full * batch_size].reshape(full, batch_size), expected[:, shard])

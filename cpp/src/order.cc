@@ -23,6 +23,11 @@ void Order::append_runs(std::int64_t position, std::int64_t count, std::vector<R
   if (count > 0) append(position, count, runs);
 }
 
+void Order::append_reach(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const {
+  check(position, count);
+  if (count > 0) reach(position, count, runs);
+}
+
 namespace {
 
 class SequentialOrder final : public Order {
@@ -172,8 +177,21 @@ class ShardedOrder final : public Order {
         in_full_batches_(full_batches * sharding.batch_size) {}
 
   void append(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const override {
+    for_each_stretch(position, count, [&](std::int64_t first, std::int64_t length) {
+      order_->append_runs(first, length, runs);
+    });
+  }
+  void reach(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const override {
+    for_each_stretch(position, count, [&](std::int64_t first, std::int64_t length) {
+      order_->append_reach(first, length, runs);
+    });
+  }
+
+  // Calls visit(position, count) for stretches of the whole epoch.
+  template <typename Visit>
+  void for_each_stretch(std::int64_t position, std::int64_t count, Visit visit) const {
     if (sharding_.shards == 1) {
-      order_->append_runs(sharding_.first + position, count, runs);
+      visit(sharding_.first + position, count);
       return;
     }
     while (count > 0) {
@@ -183,18 +201,19 @@ class ShardedOrder final : public Order {
       const std::int64_t now = std::min(count, batch_size - within);
       // Where all shards' batches of this turn begin, and within them this shard's.
       const std::int64_t turn = sharding_.first + (position - within) * sharding_.shards;
-      append_wrapped(turn + sharding_.shard * batch_size + within, now, runs);
+      visit_wrapped(turn + sharding_.shard * batch_size + within, now, visit);
       position += now;
       count -= now;
     }
   }
 
   // Padding goes on at the start of the epoch.
-  void append_wrapped(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const {
+  template <typename Visit>
+  void visit_wrapped(std::int64_t position, std::int64_t count, Visit visit) const {
     while (count > 0) {
       const std::int64_t begin = position % order_->size();
       const std::int64_t now = std::min(count, order_->size() - begin);
-      order_->append_runs(begin, now, runs);
+      visit(begin, now);
       position += now;
       count -= now;
     }

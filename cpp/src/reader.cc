@@ -97,7 +97,7 @@ void Reader::read_ahead(const Order& order, std::int64_t position, std::int64_t 
   order.check(position, count);
   if (is_in_memory(order, position, count)) return;
   std::vector<Run> runs;
-  order.append_runs(position, count, runs);
+  order.append_reach(position, count, runs);
   std::vector<Range> ranges;
   std::uint64_t bytes = 0;
   for (auto run = runs.begin(); run != runs.end() && bytes < kReadAheadBytes; ++run) {

@@ -72,6 +72,19 @@ class BlockShuffledOrder final : public Order {
     }
   }
 
+  // The blocks of all windows that the stretch is of.
+  void reach(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const override {
+    const std::int64_t first = place_at(position) / window_blocks_ * window_blocks_;
+    const std::int64_t last = place_at(position + count - 1) / window_blocks_ * window_blocks_ + window_blocks_;
+    std::vector<std::uint64_t> blocks(as_unsigned(std::min(last, blocks_) - first));
+    std::iota(blocks.begin(), blocks.end(), as_unsigned(first));
+    block_permutation_.apply(blocks);
+    for (const std::uint64_t block : blocks) {
+      const std::int64_t begin = static_cast<std::int64_t>(block) * block_samples_;
+      runs.push_back({begin, std::min(block_samples_, size() - begin)});
+    }
+  }
+
   void append_of_window(std::int64_t window, std::int64_t begin, std::int64_t end, std::int64_t position,
                         std::int64_t count, std::vector<Run>& runs) const {
     std::vector<std::uint64_t> within(as_unsigned(count));

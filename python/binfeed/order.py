@@ -107,8 +107,8 @@ class EpochOrder:
 
     @property
     def is_scattered(self) -> bool:
-        """Whether one sample lies elsewhere than the next."""
-        return self.shuffle is not None
+        """Whether one sample lies elsewhere than those read before and after it."""
+        return self.shuffle == "global"
 
     @property
     def access_pattern(self) -> _core.AccessPattern:

@@ -30,11 +30,17 @@ class Order {
   // from, and no call changes the order: it is safe from many threads.
   void append_runs(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const;
 
+  // Appends runs that hold those samples, in any order and perhaps with others that are read soon, to read ahead.
+  void append_reach(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const;
+
  protected:
   explicit Order(std::int64_t size) : size_(size) {}
 
  private:
   virtual void append(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const = 0;
+  virtual void reach(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const {
+    append(position, count, runs);
+  }
 
   std::int64_t size_;
 };

@@ -1,0 +1,1 @@
+"""What an order costs: shuffles, windows, and files that are not in memory."""

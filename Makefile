@@ -44,7 +44,7 @@ develop:
 
 # The tests of the decoder with AddressSanitizer and UndefinedBehaviorSanitizer, but for those that load TensorFlow,
 # which does not run within them; the first finding ends it.
-SANITIZED := tests/test_decode.py tests/test_order.py tests/test_reader.py tests/test_memory_safety.py tests/test_bad_input.py
+SANITIZED := $(addprefix tests/test_, decode.py order.py batches.py windows.py reader.py memory_safety.py bad_input.py)
 sanitize:
 	$(PYTHON) -m venv $(VENV)/sanitize
 	$(VENV)/sanitize/bin/python -m pip install --quiet --upgrade pip

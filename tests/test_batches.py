@@ -131,7 +131,7 @@ def test_shards_are_disjoint_and_together_everything(
     assert len(flat(full)) == SIZE // (shards * batch_size) * shards * batch_size
 
 
-def test_a_shard_of_a_distribution_strategy(reader: bf.Reader) -> None:
+def test_a_shard_of_a_tensorflow_strategy(reader: bf.Reader) -> None:
     import tensorflow as tf  # noqa: PLC0415
 
     context = tf.distribute.InputContext(num_input_pipelines=3, input_pipeline_id=1)

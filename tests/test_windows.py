@@ -87,7 +87,7 @@ def test_windows_are_those_of_numpy(window: bf.Window, counts: list[int], batch_
     window=windows(size=st.integers(2, 12), target_offset=st.one_of(st.none(), st.integers(0, 15))),
     batch_size=st.integers(1, 20),
 )
-def test_windows_are_those_of_keras(count: int, window: bf.Window, batch_size: int) -> None:
+def test_windows_are_those_of_tensorflow(count: int, window: bf.Window, batch_size: int) -> None:
     import keras  # noqa: PLC0415
 
     rows = random_records(">i2", count).astype(np.float32)
@@ -231,7 +231,7 @@ def test_targets_and_windows_belong_together() -> None:
         assert np.asarray(reader[:]).shape == (90,)
 
 
-def test_tokens_and_those_that_follow_them(tmp_path: Path) -> None:
+def test_tokens_and_those_that_follow_them_in_tf_data(tmp_path: Path) -> None:
     tokens = np.random.default_rng(0).integers(0, 50_000, 10_001).astype("<u2")
     tokens.tofile(tmp_path / "tokens.bin")
     token = bf.field("value").cast("int32")

@@ -9,5 +9,6 @@ void register_errors(pybind11::module_& module);
 void register_order(pybind11::module_& module);
 void register_plan(pybind11::module_& module);
 void register_reader(pybind11::module_& module);
+void register_schedule(pybind11::module_& module);
 
 }  // namespace binfeed::bindings

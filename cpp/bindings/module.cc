@@ -20,4 +20,5 @@ PYBIND11_MODULE(_core, module) {
   binfeed::bindings::register_order(module);
   binfeed::bindings::register_plan(module);
   binfeed::bindings::register_reader(module);
+  binfeed::bindings::register_schedule(module);
 }

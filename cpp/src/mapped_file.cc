@@ -61,6 +61,8 @@ Error changed(const std::string& path, std::uint64_t then, std::uint64_t now) {
 
 MappedFile::MappedFile(std::string path) : path_(std::move(path)), size_(OpenFile(path_).size()) {}
 
+MappedFile::MappedFile(std::string path, std::uint64_t size) : path_(std::move(path)), size_(size) {}
+
 MappedFile::MappedFile(std::string name, const std::byte* bytes, std::uint64_t size)
     : path_(std::move(name)), size_(size), is_mapping_(false), bytes_(bytes) {}
 

@@ -101,5 +101,47 @@ class Reader:
     def expect(self, pattern: AccessPattern) -> None: ...
     def read_ahead(self, order: Order, position: int, count: int) -> None: ...
     def starts(self) -> list[int]: ...
+    def file_sizes(self) -> list[int]: ...
     def is_closed(self) -> bool: ...
     def close(self) -> None: ...
+
+class Shuffle(enum.Enum):
+    NONE = 0
+    GLOBAL = 1
+    BLOCK = 2
+
+class ScheduleSpec:
+    def __init__(
+        self,
+        *,
+        shuffle: Shuffle,
+        seed: int,
+        block_samples: int,
+        window_blocks: int,
+        cycle_length: int,
+        block_length: int,
+        batch_size: int,
+        drops_remainder: bool,
+        shard: int,
+        shards: int,
+        pads: bool,
+        first_epoch: int,
+        first_position: int,
+    ) -> None: ...
+
+class Schedule:
+    def __init__(self, spec: ScheduleSpec, starts: Sequence[int]) -> None: ...
+    def order(self, epoch: int) -> Order: ...
+    def locate(self, number: int) -> tuple[int, int, int]: ...
+
+def read_plan_bytes(
+    *,
+    files: Sequence[tuple[bytes, int]],
+    record_bytes: int,
+    header_bytes: int,
+    footer_bytes: int,
+    window: Window,
+    outputs: Sequence[OutputSpec],
+    arrays: Sequence[tuple[Sequence[int], int]],
+    schedule: ScheduleSpec | None,
+) -> bytes: ...

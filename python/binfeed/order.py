@@ -18,7 +18,7 @@ from binfeed.numbers import non_negative, positive, whole
 _BLOCK_BYTES = 1 << 20
 _MAX_SEED = 2**64 - 1
 #: Passes over an endless dataset are so many epochs apart.
-_ENDLESS_EPOCHS = 2**32
+ENDLESS_EPOCHS = 2**32
 
 
 @checked_constructor
@@ -85,25 +85,12 @@ class EpochOrder:
         """Samples per epoch."""
         return self.starts[-1]
 
-    @cached_property
-    def _unshuffled(self) -> _core.Order:
-        return _core.Order.interleaved(self.starts, self.cycle_length, self.block_length)
-
-    def of(self, epoch: int) -> _core.Order:
-        """The order of one epoch."""
+    @property
+    def kind(self) -> _core.Shuffle:
+        """Of the shuffle."""
         if self.shuffle is None:
-            return self._unshuffled
-        instruction_set = _core.default_instruction_set()
-        if isinstance(self.shuffle, BlockShuffle):
-            return _core.Order.block_shuffled(
-                self.samples,
-                block_samples=self.shuffle.block_samples or 1,
-                window_blocks=self.shuffle.window_blocks,
-                seed=self.seed,
-                epoch=epoch,
-                instruction_set=instruction_set,
-            )
-        return _core.Order.shuffled(self.samples, seed=self.seed, epoch=epoch, instruction_set=instruction_set)
+            return _core.Shuffle.NONE
+        return _core.Shuffle.BLOCK if isinstance(self.shuffle, BlockShuffle) else _core.Shuffle.GLOBAL
 
     @property
     def is_scattered(self) -> bool:
@@ -226,19 +213,34 @@ class Schedule:
     first_position: int
     epochs: int | None
 
+    @cached_property
+    def spec(self) -> _core.ScheduleSpec:
+        """All of it but the number of epochs, in the core's terms."""
+        block = self.order.shuffle if isinstance(self.order.shuffle, BlockShuffle) else BlockShuffle()
+        return _core.ScheduleSpec(
+            shuffle=self.order.kind,
+            seed=self.order.seed,
+            block_samples=block.block_samples or 1,
+            window_blocks=block.window_blocks,
+            cycle_length=self.order.cycle_length,
+            block_length=self.order.block_length,
+            batch_size=self.batch_size,
+            drops_remainder=self.drop_remainder,
+            shard=self.shard,
+            shards=self.shards,
+            pads=self.pads,
+            first_epoch=self.first_epoch,
+            first_position=self.first_position,
+        )
+
+    @cached_property
+    def _core(self) -> _core.Schedule:
+        return _core.Schedule(self.spec, self.order.starts)
+
     def epoch(self, number: int) -> Epoch:
         """The batches of epoch ``number``."""
         first = self.first_position if number == self.first_epoch else 0
-        order = _core.Order.sharded(
-            self.order.of(number),
-            shard=self.shard,
-            shards=self.shards,
-            first=first,
-            batch_size=self.batch_size,
-            drops_remainder=self.drop_remainder,
-            pads=self.pads,
-        )
-        return Epoch(order, self.batch_size, first, self.shards)
+        return Epoch(self._core.order(number), self.batch_size, first, self.shards)
 
     def total(self, per_epoch: Callable[[Epoch], int]) -> int | None:
         """The sum over all epochs; None if that has no end."""
@@ -267,7 +269,7 @@ class Schedule:
         """The schedule after so many passes over this one, which goes on with the epochs that follow."""
         if passes == 0:
             return self
-        span = _ENDLESS_EPOCHS if self.epochs is None else self.epochs
+        span = ENDLESS_EPOCHS if self.epochs is None else self.epochs
         return dataclasses.replace(
             self,
             first_epoch=passes * span,

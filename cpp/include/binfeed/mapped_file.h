@@ -20,6 +20,9 @@ class MappedFile {
   // thousand files costs neither descriptors nor address space.
   explicit MappedFile(std::string path);
 
+  // The same for a file whose size is known, and which is checked when it is first read.
+  MappedFile(std::string path, std::uint64_t size);
+
   // Bytes that are in memory already and outlive this object; `name` stands for the path in messages.
   MappedFile(std::string name, const std::byte* bytes, std::uint64_t size);
 

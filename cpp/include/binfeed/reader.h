@@ -23,6 +23,7 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
+  const RecordIndex& records() const { return records_; }
   const SampleIndex& samples() const { return samples_; }
 
   // Bytes of one sample in each output.

@@ -1,0 +1,94 @@
+#include "binfeed/schedule.h"
+
+#include <pybind11/native_enum.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings.h"
+#include "binfeed/instruction_set.h"
+#include "binfeed/read_plan.h"
+
+namespace py = pybind11;
+
+namespace binfeed::bindings {
+namespace {
+
+ScheduleSpec make_spec(Shuffle shuffle, std::uint64_t seed, std::int64_t block_samples, std::int64_t window_blocks,
+                       std::int64_t cycle_length, std::int64_t block_length, std::int64_t batch_size,
+                       bool drops_remainder, std::int64_t shard, std::int64_t shards, bool pads,
+                       std::int64_t first_epoch, std::int64_t first_position) {
+  return {.cycle_length = cycle_length,
+          .block_length = block_length,
+          .shuffle = shuffle,
+          .seed = seed,
+          .block_samples = block_samples,
+          .window_blocks = window_blocks,
+          .batch_size = batch_size,
+          .drops_remainder = drops_remainder,
+          .shard = shard,
+          .shards = shards,
+          .pads = pads,
+          .first_epoch = first_epoch,
+          .first_position = first_position};
+}
+
+Schedule make_schedule(const ScheduleSpec& spec, std::vector<std::int64_t> starts) {
+  return Schedule(spec, std::move(starts), kernels_of(default_instruction_set()));
+}
+
+std::tuple<std::int64_t, std::int64_t, std::int64_t> locate(const Schedule& schedule, std::int64_t number) {
+  const auto [epoch, position, count] = schedule.locate(number);
+  return {epoch, position, count};
+}
+
+using Array = std::pair<std::vector<std::int64_t>, std::int64_t>;  // shape, string_bytes
+
+py::bytes read_plan_bytes(const std::vector<std::pair<py::bytes, std::uint64_t>>& files, std::size_t record_bytes,
+                          std::size_t header_bytes, std::size_t footer_bytes, const Window& window,
+                          const std::vector<OutputSpec>& outputs, const std::vector<Array>& arrays,
+                          const ScheduleSpec* schedule) {
+  ReadPlan plan{.files = {},
+                .layout = {record_bytes, header_bytes, footer_bytes},
+                .window = window,
+                .outputs = outputs,
+                .arrays = {},
+                .schedule = schedule == nullptr ? ScheduleSpec{} : *schedule};
+  for (const auto& [path, size] : files) plan.files.push_back({path, size});
+  for (const auto& [shape, string_bytes] : arrays) plan.arrays.push_back({shape, string_bytes});
+  return to_bytes(plan);
+}
+
+}  // namespace
+
+void register_schedule(py::module_& module) {
+  py::native_enum<Shuffle>(module, "Shuffle", "enum.Enum")
+      .value("NONE", Shuffle::kNone)
+      .value("GLOBAL", Shuffle::kGlobal)
+      .value("BLOCK", Shuffle::kBlock)
+      .finalize();
+
+  py::class_<ScheduleSpec>(module, "ScheduleSpec")
+      .def(py::init(&make_spec), py::kw_only(), py::arg("shuffle"), py::arg("seed"), py::arg("block_samples"),
+           py::arg("window_blocks"), py::arg("cycle_length"), py::arg("block_length"), py::arg("batch_size"),
+           py::arg("drops_remainder"), py::arg("shard"), py::arg("shards"), py::arg("pads"), py::arg("first_epoch"),
+           py::arg("first_position"));
+
+  py::class_<Schedule>(module, "Schedule")
+      .def(py::init(&make_schedule), py::arg("spec"), py::arg("starts"))
+      .def("order",
+           [](const Schedule& schedule, std::int64_t epoch) {
+             return std::const_pointer_cast<Order>(schedule.order(epoch));
+           },
+           py::arg("epoch"))
+      .def("locate", &locate, py::arg("number"));
+
+  module.def("read_plan_bytes", &read_plan_bytes, py::kw_only(), py::arg("files"), py::arg("record_bytes"),
+             py::arg("header_bytes"), py::arg("footer_bytes"), py::arg("window"), py::arg("outputs"),
+             py::arg("arrays"), py::arg("schedule"));
+}
+
+}  // namespace binfeed::bindings

@@ -1,0 +1,65 @@
+// Which samples make which batch of a shard, epoch after epoch.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "binfeed/order.h"
+
+namespace binfeed {
+
+enum class Shuffle : std::uint8_t { kNone, kGlobal, kBlock };
+
+struct ScheduleSpec {
+  std::int64_t cycle_length = 1;
+  std::int64_t block_length = 1;
+
+  Shuffle shuffle = Shuffle::kNone;
+  std::uint64_t seed = 0;
+  std::int64_t block_samples = 1;
+  std::int64_t window_blocks = 1;
+
+  std::int64_t batch_size = 1;
+  bool drops_remainder = false;
+  std::int64_t shard = 0;
+  std::int64_t shards = 1;
+  bool pads = false;
+
+  std::int64_t first_epoch = 0;
+  std::int64_t first_position = 0;  // of the first epoch
+};
+
+class Schedule {
+ public:
+  // `starts`: number of the first sample of each file, and at the end the number of all samples. Throws kArgument for
+  // a spec that makes no order, kIndex for a first position that there is not.
+  Schedule(const ScheduleSpec& spec, std::vector<std::int64_t> starts, const kernels::Kernels& kernels);
+
+  const ScheduleSpec& spec() const { return spec_; }
+
+  // What the shard reads in `epoch`: batch b is positions [b * batch_size, (b + 1) * batch_size), as far as they exist.
+  OrderPointer order(std::int64_t epoch) const;
+
+  struct Batch {
+    std::int64_t epoch;
+    std::int64_t position;
+    std::int64_t count;
+  };
+  // Whether there is a batch `number`, counted through all epochs from the first one on.
+  bool has(std::int64_t number) const;
+  // Throws kIndex where there is none.
+  Batch locate(std::int64_t number) const;
+
+ private:
+  std::int64_t batches(std::int64_t samples) const;
+
+  ScheduleSpec spec_;
+  std::int64_t size_;
+  const kernels::Kernels& kernels_;
+  OrderPointer unshuffled_;
+  std::int64_t in_first_epoch_ = 0;    // samples of this shard
+  std::int64_t in_another_epoch_ = 0;
+};
+
+}  // namespace binfeed

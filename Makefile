@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := CMakeLists.txt pyproject.toml $(shell find cpp python -type f ! -name '*.pyc')
 
-.PHONY: test demo benchmark roofline orders develop sanitize clean
+.PHONY: test test-tensorflow-versions demo benchmark roofline orders develop sanitize clean
 
 # An environment per purpose, with binfeed installed as a user would.
 $(VENV)/%/installed: $(SOURCES)
@@ -18,6 +18,18 @@ test: $(VENV)/test/installed
 	$(VENV)/test/bin/ruff format --check .
 	$(VENV)/test/bin/mypy
 	$(VENV)/test/bin/python -m pytest
+
+# One wheel, in the oldest TensorFlow that is supported (which needs Python 3.12 or older) and in the newest.
+test-tensorflow-versions:
+	$(PYTHON) -m venv $(VENV)/wheel
+	$(VENV)/wheel/bin/python -m pip wheel --quiet --no-deps --wheel-dir $(VENV)/wheel/dist .
+	for version in '==2.16.2' '>=2.16'; do \
+	  rm -rf $(VENV)/versions; \
+	  $(PYTHON) -m venv $(VENV)/versions; \
+	  $(VENV)/versions/bin/python -m pip install --quiet $(VENV)/wheel/dist/*.whl "tensorflow$$version" \
+	    pytest hypothesis || exit 1; \
+	  $(VENV)/versions/bin/python -m pytest $(addprefix tests/test_, tensorflow.py graph_engine.py drop_ins.py) || exit 1; \
+	done
 
 demo: $(VENV)/demo/installed
 	$(VENV)/demo/bin/python examples/digits.py

@@ -41,7 +41,7 @@ def test_results_are_a_table_a_chart_and_json(tmp_path: Path, capsys: pytest.Cap
     ratio = harness.ratio_to_ours(measurements, measurements[0])
     assert ratio == measurements[1].median / measurements[0].median
     report.print_table("a title", measurements)
-    assert "binfeed, generator engine" in capsys.readouterr().out
+    assert "binfeed, graph engine" in capsys.readouterr().out
     report.draw_chart(tmp_path / "chart.png", "a title", measurements)
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
     report.write_json(tmp_path / "results.json", {"images": measurements})

@@ -45,6 +45,12 @@ def reader(paths: list[Path]) -> Iterator[bf.Reader]:
         yield opened
 
 
+@pytest.fixture(params=["generator", "graph"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine, which must not show in what comes out."""
+    return str(request.param)
+
+
 def elements(dataset: tf.data.Dataset) -> list[Any]:
     return list(dataset.as_numpy_iterator())
 
@@ -110,10 +116,10 @@ CUTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("order", ORDERS)
-def test_every_order_is_that_of_numpy(reader: bf.Reader, order: str, cut: str) -> None:
+def test_every_order_is_that_of_numpy(reader: bf.Reader, order: str, cut: str, engine: str) -> None:
     options = ORDERS[order] | CUTS[cut]
     expected = list(reader.batches(32, **options))
-    dataset = reader.to_tf_dataset(32, **options)
+    dataset = reader.to_tf_dataset(32, **options, engine=engine)
     assert int(dataset.cardinality()) == len(expected)
     assert_same_batches(elements(dataset), expected)
 
@@ -121,10 +127,10 @@ def test_every_order_is_that_of_numpy(reader: bf.Reader, order: str, cut: str) -
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("given_before", [1, 11, 31])
-def test_a_dataset_begins_at_a_state(reader: bf.Reader, order: str, cut: str, given_before: int) -> None:
+def test_a_dataset_begins_at_a_state(reader: bf.Reader, order: str, cut: str, given_before: int, engine: str) -> None:
     options = ORDERS[order] | CUTS[cut]
     batches = reader.batches(32, **options).skip(given_before)
-    dataset = reader.to_tf_dataset(32, **options, state=batches.state())
+    dataset = reader.to_tf_dataset(32, **options, state=batches.state(), engine=engine)
     expected = list(batches)
     assert int(dataset.cardinality()) == len(expected)
     assert_same_batches(elements(dataset), expected)
@@ -132,8 +138,8 @@ def test_a_dataset_begins_at_a_state(reader: bf.Reader, order: str, cut: str, gi
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
-def test_iterating_again_goes_on_with_new_orders(reader: bf.Reader, epochs: int) -> None:
-    dataset = reader.to_tf_dataset(100, shuffle=True, seed=3, epochs=epochs)
+def test_iterating_again_goes_on_with_new_orders(reader: bf.Reader, epochs: int, engine: str) -> None:
+    dataset = reader.to_tf_dataset(100, shuffle=True, seed=3, epochs=epochs, engine=engine)
     batches = reader.batches(100, shuffle=True, seed=3, epochs=3 * epochs)
     for _ in range(2):
         assert_same_batches(elements(dataset), [next(batches) for _ in range(10 * epochs)])
@@ -142,8 +148,8 @@ def test_iterating_again_goes_on_with_new_orders(reader: bf.Reader, epochs: int)
     assert next(iter(dataset.as_numpy_iterator()))["id"].tolist() != next(batches)["id"].tolist()
 
 
-def test_iterations_at_the_same_time_do_not_mix(reader: bf.Reader) -> None:
-    dataset = reader.to_tf_dataset(50, shuffle=True, seed=3)
+def test_iterations_at_the_same_time_do_not_mix(reader: bf.Reader, engine: str) -> None:
+    dataset = reader.to_tf_dataset(50, shuffle=True, seed=3, engine=engine)
     found = list(zip(*(dataset.as_numpy_iterator() for _ in range(3)), strict=True))
     for epoch in range(3):
         ids = np.concatenate([batches[epoch]["id"] for batches in found])
@@ -151,17 +157,17 @@ def test_iterations_at_the_same_time_do_not_mix(reader: bf.Reader) -> None:
         assert ids.tolist() == reference.shuffled(1000, 3, epoch).tolist()
 
 
-def test_an_endless_shuffle_that_is_iterated_again_is_another(reader: bf.Reader) -> None:
-    dataset = reader.to_tf_dataset(500, shuffle=True, seed=3, epochs=None)
+def test_an_endless_shuffle_that_is_iterated_again_is_another(reader: bf.Reader, engine: str) -> None:
+    dataset = reader.to_tf_dataset(500, shuffle=True, seed=3, epochs=None, engine=engine)
     first, second = (np.concatenate([batch["id"] for batch in elements(dataset.take(4))]) for _ in range(2))
     assert first.tolist() == [*reference.shuffled(1000, 3, 0), *reference.shuffled(1000, 3, 1)]
     assert sorted(second) == sorted(first)
     assert second.tolist() != first.tolist()
 
 
-def test_each_replica_of_a_strategy_reads_its_shard(reader: bf.Reader) -> None:
+def test_each_replica_of_a_strategy_reads_its_shard(reader: bf.Reader, engine: str) -> None:
     def make(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        return reader.to_tf_dataset(32, shuffle=True, seed=1, shard=context)
+        return reader.to_tf_dataset(32, shuffle=True, seed=1, shard=context, engine=engine)
 
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
     distributed = strategy.distribute_datasets_from_function(make)
@@ -193,17 +199,19 @@ def test_keras_sees_a_new_order_each_epoch(records: Array) -> None:
     assert recorder.seen[-2000:] == [*reference.shuffled(1000, 5, 0), *reference.shuffled(1000, 5, 1)]
 
 
-def test_specs_are_static(reader: bf.Reader) -> None:
-    spec = reader.to_tf_dataset(32).element_spec
+def test_specs_are_static(reader: bf.Reader, engine: str) -> None:
+    spec = reader.to_tf_dataset(32, engine=engine).element_spec
     assert spec["image"] == tf.TensorSpec((None, 4, 4, 3), tf.float32)
     assert spec["id"] == tf.TensorSpec((None,), tf.uint32)
-    assert reader.to_tf_dataset(32, drop_remainder=True).element_spec["label"] == tf.TensorSpec((32,), tf.int32)
+    assert reader.to_tf_dataset(32, drop_remainder=True, engine=engine).element_spec["label"] == tf.TensorSpec(
+        (32,), tf.int32
+    )
     # 1000 samples are batches of 50 without a rest.
-    assert reader.to_tf_dataset(50).element_spec["price"] == tf.TensorSpec((50,), tf.float32)
+    assert reader.to_tf_dataset(50, engine=engine).element_spec["price"] == tf.TensorSpec((50,), tf.float32)
 
 
-def test_a_label_makes_pairs(reader: bf.Reader) -> None:
-    dataset = reader.to_tf_dataset(50, label="label")
+def test_a_label_makes_pairs(reader: bf.Reader, engine: str) -> None:
+    dataset = reader.to_tf_dataset(50, label="label", engine=engine)
     features, label = dataset.element_spec
     assert set(features) == {"image", "price", "id"}
     assert label == tf.TensorSpec((50,), tf.int32)
@@ -214,10 +222,10 @@ def test_a_label_makes_pairs(reader: bf.Reader) -> None:
     assert_identical({name: found_features[name] for name in expected}, expected)
 
 
-def test_a_single_remaining_feature_is_a_bare_tensor(paths: list[Path]) -> None:
+def test_a_single_remaining_feature_is_a_bare_tensor(paths: list[Path], engine: str) -> None:
     two = {name: FEATURES[name] for name in ("label", "image")}
     with bf.open(paths, RECORD, two) as reader:
-        spec = reader.to_tf_dataset(50, label="label").element_spec
+        spec = reader.to_tf_dataset(50, label="label", engine=engine).element_spec
     assert spec == (tf.TensorSpec((50, 4, 4, 3), tf.float32), tf.TensorSpec((50,), tf.int32))
 
 
@@ -242,15 +250,15 @@ def test_zipped_readers_are_tuples(paths: list[Path], records: Array) -> None:
     assert_same_batches(elements(dataset), list(pair.batches(64, cycle_length=2)))
 
 
-def test_repeat_without_end(reader: bf.Reader) -> None:
-    dataset = reader.to_tf_dataset(300, epochs=None)
+def test_repeat_without_end(reader: bf.Reader, engine: str) -> None:
+    dataset = reader.to_tf_dataset(300, epochs=None, engine=engine)
     assert int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY
     ids = np.concatenate([batch["id"] for batch in dataset.take(9).as_numpy_iterator()])
     assert ids.tolist() == [*range(1000), *range(1000), *range(300)]
 
 
-def test_no_batches_at_all(reader: bf.Reader) -> None:
-    dataset = reader.to_tf_dataset(2000, drop_remainder=True, epochs=None)
+def test_no_batches_at_all(reader: bf.Reader, engine: str) -> None:
+    dataset = reader.to_tf_dataset(2000, drop_remainder=True, epochs=None, engine=engine)
     assert elements(dataset) == []
     assert dataset.element_spec["id"] == tf.TensorSpec((2000,), tf.uint32)
 

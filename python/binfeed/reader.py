@@ -229,6 +229,7 @@ class Reader(ABC):
         cycle_length: int = 1,
         block_length: int = 1,
         state: State | None = None,
+        reshuffle_each_iteration: bool = True,
         num_parallel_calls: int | None = None,
         prefetch: int = 2,
         engine: str = "auto",
@@ -237,7 +238,8 @@ class Reader(ABC):
 
         Its cardinality is known and its shapes are static: ``[batch_size, ...]``, with an unknown batch axis only
         where the last batch of an epoch is smaller. Fixed bytes come out as ``tf.string`` (``S``, trailing zeros
-        cut) or ``uint8`` ``[..., n]`` (``V``). Do not close the reader while the dataset is in use.
+        cut) or ``uint8`` ``[..., n]`` (``V``). With the generator engine, do not close the reader while the dataset is
+        in use; the graph engine opens the files for itself.
 
         A shuffled dataset that is iterated again goes on with the epochs that follow, in a new order, as
         :meth:`tf.data.Dataset.shuffle` does; so ``model.fit(dataset, epochs=5)`` sees five orders. One that begins at
@@ -256,13 +258,17 @@ class Reader(ABC):
             cycle_length: files to take turns.
             block_length: consecutive samples to take from a file at its turn.
             state: where to begin.
-            num_parallel_calls: batches to decode at the same time; by default one per processor, up to 4. The order of
-                the batches does not depend on it.
+            reshuffle_each_iteration: as in :meth:`tf.data.Dataset.shuffle`; False gives the same order each time, which
+                ``tf.data`` service needs to share one epoch out among its workers.
+            num_parallel_calls: batches to decode at the same time; by default what tf.data finds best (``"graph"``), or
+                one per processor, up to 4 (``"generator"``). The order of the batches does not depend on it.
             prefetch: batches to keep ready; 0 for none.
-            engine: ``"generator"``, or ``"auto"`` for the best one there is.
+            engine: ``"graph"`` reads in a TensorFlow op, without Python: it can be checkpointed, and runs in other
+                processes that see the same files. ``"generator"`` goes through ``from_generator``, takes bytes in
+                memory as well, and works with any TensorFlow 2. ``"auto"`` is the first one that can.
 
         Raises:
-            ImportError: without TensorFlow.
+            ImportError: without TensorFlow, or for ``engine="graph"`` where its ops cannot be loaded.
             FeatureError: if ``label`` is not a feature.
             ValueError: if a number is out of its range, or arguments exclude each other.
             StateError: if the state is not one of these files, features and order.
@@ -286,7 +292,7 @@ class Reader(ABC):
             self,
             schedule,
             label=label,
-            reshuffles=schedule.order.shuffle is not None and state is None,
+            reshuffles=reshuffle_each_iteration and schedule.order.shuffle is not None and state is None,
             num_parallel_calls=num_parallel_calls,
             prefetch=prefetch,
             engine=engine,
@@ -449,7 +455,7 @@ def open_with(
     if window is not None and not isinstance(window, Window):
         raise TypeError(f"window must be a Window, such as Window(64, stride=16), not {window!r}")
     layout = as_layout(layout)
-    return RecordReader(find_sources(files), layout, _as_features(features, layout), window, instruction_set)
+    return RecordReader(find_sources(files), layout, as_features(features, layout), window, instruction_set)
 
 
 def zip(*readers: Reader) -> Reader:
@@ -471,9 +477,10 @@ def zip(*readers: Reader) -> Reader:
     return ZipReader(readers)
 
 
-def _as_features(
+def as_features(
     features: Mapping[str, Feature | str] | Feature | str | None, layout: Layout
 ) -> Mapping[str, Feature] | Feature:
+    """Features as :func:`open` takes them; without any, all fields of the layout."""
     if features is None:
         if layout.is_scalar:
             return field(UNNAMED)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +19,13 @@ from binfeed.order import Schedule
 from binfeed.planning import Output
 from binfeed.reader import Reader
 from binfeed.tensorflow.generator import generator_dataset
+from binfeed.tensorflow.graph import can_read, graph_dataset
+from binfeed.tensorflow.ops import load_ops
+from binfeed.tensorflow.plan import tensor_spec
 
 Array = npt.NDArray[Any]
 
-ENGINES = ("auto", "generator")
+ENGINES = ("auto", "graph", "generator")
 
 #: More lanes than this only wait for the interpreter lock, which ``from_generator`` holds between batches.
 MAX_DEFAULT_PARALLEL_CALLS = 4
@@ -40,7 +45,7 @@ class Elements:
 
     def specs(self, *batch_shape: int | None) -> Any:
         """The :class:`tf.TensorSpec` of every component."""
-        return self.arrange(_tensor_spec(output, batch_shape) for output in self.outputs)
+        return self.arrange(tensor_spec(output, batch_shape) for output in self.outputs)
 
     def tensors(self, arrays: Iterable[Array]) -> Any:
         """Arrays as TensorFlow takes them: numbers as they are."""
@@ -63,18 +68,35 @@ def make_dataset(
     if prefetch < 0 and prefetch != tf.data.AUTOTUNE:
         raise ValueError(f"prefetch must be a number of batches, 0 for none or tf.data.AUTOTUNE, not {prefetch}")
     elements = Elements(tuple(reader.outputs), _arrangement(reader, label))
-    parallel_calls = _parallel_calls(num_parallel_calls)
-    dataset = generator_dataset(reader, schedule, elements, parallel_calls, reshuffles=reshuffles)
-    cardinality = tf.data.INFINITE_CARDINALITY if schedule.batches is None else schedule.batches
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
-    return dataset.prefetch(prefetch) if prefetch != 0 else dataset
+    if engine == "graph" or (engine == "auto" and _graph_engine_reads(reader)):
+        make, default_calls = graph_dataset, int(tf.data.AUTOTUNE)
+    else:
+        make, default_calls = generator_dataset, min(_processors(), MAX_DEFAULT_PARALLEL_CALLS)
+    if num_parallel_calls is None or num_parallel_calls == tf.data.AUTOTUNE:
+        num_parallel_calls = default_calls
+    else:
+        num_parallel_calls = positive("num_parallel_calls", num_parallel_calls)
+    return make(reader, schedule, elements, num_parallel_calls, prefetch, reshuffles=reshuffles)
 
 
-def _parallel_calls(number: int | None) -> int:
-    if number is None or number == tf.data.AUTOTUNE:
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(processors, MAX_DEFAULT_PARALLEL_CALLS)
-    return positive("num_parallel_calls", number)
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _graph_engine_reads(reader: Reader) -> bool:
+    if not can_read(reader):
+        return False
+    try:
+        load_ops()
+    except ImportError as error:
+        _warn_once(f"engine='auto' takes the slower generator engine: {error}")
+        return False
+    return True
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    warnings.warn(message, RuntimeWarning, stacklevel=4)
 
 
 def _arrangement(reader: Reader, label: str | None) -> Callable[[Iterable[Any]], Any]:
@@ -97,14 +119,6 @@ def _arrangement(reader: Reader, label: str | None) -> Callable[[Iterable[Any]],
         return (next(iter(features.values())) if len(features) == 1 else features), target
 
     return arrange
-
-
-def _tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.TensorSpec:
-    if output.dtype.kind == "S":
-        return tf.TensorSpec((*batch_shape, *output.shape), tf.string)
-    if output.dtype.type is np.void:  # not bfloat16, which is of kind V as well
-        return tf.TensorSpec((*batch_shape, *output.shape, output.dtype.itemsize), tf.uint8)
-    return tf.TensorSpec((*batch_shape, *output.shape), tf.as_dtype(output.dtype))
 
 
 def _for_tensorflow(array: Array) -> Array:

@@ -89,7 +89,13 @@ class Chunks:
 
 
 def generator_dataset(
-    reader: Reader, schedule: Schedule, elements: Elements, num_parallel_calls: int, *, reshuffles: bool
+    reader: Reader,
+    schedule: Schedule,
+    elements: Elements,
+    num_parallel_calls: int,
+    prefetch: int,
+    *,
+    reshuffles: bool,
 ) -> tf.data.Dataset:
     """The batches of all epochs, decoded by up to ``num_parallel_calls`` threads.
 
@@ -97,11 +103,9 @@ def generator_dataset(
     """
     size = batches_per_chunk(elements.outputs, schedule.batch_size, num_parallel_calls)
     batch_shape = (schedule.static_batch_size,)
-    if schedule.batches == 0:
-        return _no_batches(elements.specs(*batch_shape))
     chunk_shape = (None, *batch_shape) if size > 1 else batch_shape
     chunk_count = schedule.total(Chunks(schedule, size).per_epoch)
-    lanes = num_parallel_calls if chunk_count is None else min(num_parallel_calls, chunk_count)
+    lanes = num_parallel_calls if chunk_count is None else max(min(num_parallel_calls, chunk_count), 1)
 
     def generate(iteration: int, lane: int) -> Iterator[Any]:
         reader.expect(schedule.order.access_pattern)
@@ -124,7 +128,10 @@ def generator_dataset(
 
     dataset = _iteration_number().flat_map(make_lanes) if reshuffles else make_lanes(tf.constant(0, tf.int64))
     # Unlike unbatch(), this hands each batch on where it lies.
-    return dataset.flat_map(_slices) if size > 1 else dataset
+    dataset = dataset.flat_map(_slices) if size > 1 else dataset
+    cardinality = tf.data.INFINITE_CARDINALITY if schedule.batches is None else schedule.batches
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
+    return dataset.prefetch(prefetch) if prefetch != 0 else dataset
 
 
 def batches_per_chunk(outputs: tuple[Output, ...], batch_size: int, lanes: int) -> int:
@@ -159,10 +166,3 @@ def _iteration_number() -> tf.data.Dataset:
 def _slices(*element: Any) -> tf.data.Dataset:
     # A tuple element arrives as several arguments, any other as one.
     return tf.data.Dataset.from_tensor_slices(element if len(element) > 1 else element[0])
-
-
-def _no_batches(specs: Any) -> tf.data.Dataset:
-    def nothing() -> Iterator[Any]:
-        yield from ()
-
-    return tf.data.Dataset.from_generator(nothing, output_signature=specs)

@@ -1,0 +1,108 @@
+// BinfeedDecode: strings of bytes -> the arrays of the records that they are.
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "binfeed/decoder.h"
+#include "binfeed/instruction_set.h"
+#include "kernel.h"
+#include "ops.h"
+#include "tensors.h"
+
+namespace binfeed::tensorflow {
+namespace {
+
+using String = std::span<const std::byte>;
+
+class DecodeKernel {
+ public:
+  explicit DecodeKernel(TF_OpKernelConstruction* construction)
+      : DecodeKernel(read_plan(string_attribute(construction, "plan")), construction) {}
+
+  void compute(TF_OpKernelContext* context) const {
+    const Tensor tensor = input(context, 0);
+    const std::vector<String> strings = strings_of(tensor.get());
+    std::vector<String> records;
+    std::int64_t count = 0;
+    for (std::size_t i = 0; i < strings.size(); ++i) {
+      records.push_back(holds_many_ ? body(strings[i], i) : one(strings[i], i));
+      count += static_cast<std::int64_t>(records.back().size() / layout_.record_bytes);
+    }
+    std::vector<std::size_t> row_bytes;
+    for (const auto& output : plan_.outputs()) row_bytes.push_back(output.row_bytes);
+    Arrays arrays(row_bytes, count);
+    decode_all(records, arrays.bytes());
+    arrays.set_outputs(context, types_, specs_, holds_many_ ? std::vector{count} : shape_of(tensor.get()));
+  }
+
+ private:
+  DecodeKernel(const ReadPlan& plan, TF_OpKernelConstruction* construction)
+      : layout_(plan.layout),
+        plan_(plan.layout.record_bytes, plan.outputs, default_instruction_set()),
+        specs_(plan.arrays),
+        types_(types_attribute(construction, "output_types")),
+        holds_many_(bool_attribute(construction, "many")) {
+    if (types_.size() != specs_.size()) throw Failure(TF_INVALID_ARGUMENT, "output_types does not fit the plan");
+  }
+
+  String one(String string, std::size_t number) const {
+    if (string.size() != layout_.record_bytes) {
+      throw Failure(TF_INVALID_ARGUMENT, "string " + std::to_string(number) + " has " + std::to_string(string.size()) +
+                                             " bytes, but a record has " + std::to_string(layout_.record_bytes) +
+                                             "; many=True takes strings of several records");
+    }
+    return string;
+  }
+
+  String body(String string, std::size_t number) const {
+    const std::size_t frame = layout_.header_bytes + layout_.footer_bytes;
+    if (string.size() < frame || (string.size() - frame) % layout_.record_bytes != 0) {
+      throw Failure(TF_INVALID_ARGUMENT, "string " + std::to_string(number) + " of " + std::to_string(string.size()) +
+                                             " bytes is no whole number of records of " +
+                                             std::to_string(layout_.record_bytes) + " bytes" +
+                                             (frame > 0 ? " between header and footer" : ""));
+    }
+    return string.subspan(layout_.header_bytes, string.size() - frame);
+  }
+
+  // Strings of one small record each are brought together: the loops want many records at equal distances.
+  void decode_all(const std::vector<String>& strings, std::vector<std::byte*> outputs) const {
+    const DefaultFloatingPoint floating_point;
+    const std::size_t record_bytes = layout_.record_bytes;
+    const auto decode_rows = [&](const std::byte* records, std::size_t count) {
+      decode(plan_, records, record_bytes, count, outputs);
+      for (std::size_t k = 0; k < outputs.size(); ++k) outputs[k] += count * plan_.outputs()[k].row_bytes;
+    };
+    constexpr std::size_t kSmallRecord = 1024;
+    if (holds_many_ || record_bytes > kSmallRecord) {
+      for (const String string : strings) decode_rows(string.data(), string.size() / record_bytes);
+      return;
+    }
+    std::vector<std::byte> together(plan_.block_records() * record_bytes);
+    for (std::size_t begin = 0; begin < strings.size(); begin += plan_.block_records()) {
+      const std::size_t count = std::min(plan_.block_records(), strings.size() - begin);
+      for (std::size_t i = 0; i < count; ++i) {
+        std::memcpy(together.data() + i * record_bytes, strings[begin + i].data(), record_bytes);
+      }
+      decode_rows(together.data(), count);
+    }
+  }
+
+  Layout layout_;
+  DecodePlan plan_;
+  std::vector<ArraySpec> specs_;
+  std::vector<TF_DataType> types_;
+  bool holds_many_;
+};
+
+}  // namespace
+
+void register_decode_op() {
+  register_op<DecodeKernel>("BinfeedDecode", "records: string",
+                            {"plan: string", "output_types: list(type) >= 1", "many: bool"}, "arrays: output_types");
+}
+
+}  // namespace binfeed::tensorflow

@@ -1,0 +1,10 @@
+// Each op registers itself and its kernel; library.cc calls these when the library is loaded.
+#pragma once
+
+namespace binfeed::tensorflow {
+
+void register_read_op();
+void register_count_op();
+void register_decode_op();
+
+}  // namespace binfeed::tensorflow

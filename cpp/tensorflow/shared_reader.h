@@ -1,0 +1,32 @@
+// A reader with its schedule, shared by all kernels that were made from the same plan.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "binfeed/read_plan.h"
+#include "binfeed/reader.h"
+#include "binfeed/schedule.h"
+
+namespace binfeed::tensorflow {
+
+class SharedReader {
+ public:
+  // The one for `plan`, opened if no kernel has it open. Its files are unmapped when the last kernel lets go of it.
+  static std::shared_ptr<const SharedReader> get(const std::string& plan);
+
+  explicit SharedReader(const ReadPlan& plan);
+
+  const Reader& reader() const { return reader_; }
+  const Schedule& schedule() const { return schedule_; }
+  const std::vector<ArraySpec>& arrays() const { return arrays_; }
+
+ private:
+  Reader reader_;
+  std::vector<ArraySpec> arrays_;
+  Schedule schedule_;
+};
+
+}  // namespace binfeed::tensorflow

@@ -1,0 +1,141 @@
+#include "tensors.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "status.h"
+
+namespace binfeed::tensorflow {
+namespace {
+
+// TensorFlow's string as it lies in memory, of 24 bytes; the lowest two bits of the first byte say of which kind it is.
+// Up to 22 bytes lie within it (kind 0, their number in the other six bits), more on the heap (kind 1: the number in the
+// other bits of the first word, the capacity, the address) or somewhere else (kind 2: number and distance from the
+// string as 32-bit integers; kind 3: the number, the address).
+struct TensorString {
+  static constexpr std::size_t kMaxSmall = 22;
+  unsigned char raw[24];
+
+  void assign(const char* bytes, std::size_t count) {
+    std::memset(raw, 0, sizeof raw);
+    if (count <= kMaxSmall) {
+      raw[0] = static_cast<unsigned char>(count << 2);
+      std::memcpy(raw + 1, bytes, count);
+      return;
+    }
+    // TensorFlow frees it with free().
+    char* copy = static_cast<char*>(std::malloc(count + 1));
+    if (copy == nullptr) throw std::bad_alloc();
+    std::memcpy(copy, bytes, count);
+    copy[count] = 0;
+    const std::size_t words[] = {count << 2 | 1, count, reinterpret_cast<std::size_t>(copy)};
+    static_assert(sizeof words == sizeof raw);
+    std::memcpy(raw, words, sizeof words);
+  }
+
+  std::span<const std::byte> bytes() const {
+    std::size_t words[3];
+    std::uint32_t halves[2];
+    std::memcpy(words, raw, sizeof words);
+    std::memcpy(halves, raw, sizeof halves);
+    const auto* here = reinterpret_cast<const std::byte*>(raw);
+    switch (raw[0] & 3) {
+      case 0:
+        return {here + 1, static_cast<std::size_t>(raw[0] >> 2)};
+      case 1:
+        return {reinterpret_cast<const std::byte*>(words[2]), words[0] >> 2};
+      case 2:
+        return {here + halves[1], static_cast<std::size_t>(halves[0] >> 2)};
+      default:
+        return {reinterpret_cast<const std::byte*>(words[1]), words[0] >> 2};
+    }
+  }
+};
+
+// Hands the first `bytes` bytes of a buffer over without a copy.
+void set_numbers(TF_OpKernelContext* context, int number, TF_DataType type, std::span<const std::int64_t> shape,
+                 std::size_t bytes, Buffer buffer) {
+  auto owned = std::make_unique<Buffer>(std::move(buffer));
+  std::byte* const data = owned->bytes();
+  const auto give_back = [](void*, std::size_t, void* owner) { delete static_cast<Buffer*>(owner); };
+  const Tensor tensor(TF_NewTensor(type, shape.data(), static_cast<int>(shape.size()), data, bytes, give_back,
+                                   owned.release()));
+  if (tensor == nullptr) throw Failure(TF_INTERNAL, "TensorFlow refused the tensor");
+  Status status;
+  TF_SetOutput(context, number, tensor.get(), status);
+  status.check();
+}
+
+// Makes strings of so many bytes each, but for their trailing zeros.
+void set_strings(TF_OpKernelContext* context, int number, std::span<const std::int64_t> shape, std::size_t string_bytes,
+                 const std::byte* bytes) {
+  std::size_t count = 1;
+  for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
+  Status status;
+  const Tensor tensor(TF_AllocateOutput(context, number, TF_STRING, shape.data(), static_cast<int>(shape.size()),
+                                        count * sizeof(TensorString), status));
+  status.check();
+  auto* strings = static_cast<TensorString*>(TF_TensorData(tensor.get()));
+  const auto* from = reinterpret_cast<const char*>(bytes);
+  for (std::size_t i = 0; i < count; ++i, from += string_bytes) {
+    std::size_t used = string_bytes;
+    while (used > 0 && from[used - 1] == 0) --used;
+    strings[i].assign(from, used);
+  }
+}
+
+}  // namespace
+
+Arrays::Arrays(std::span<const std::size_t> row_bytes, std::int64_t rows) {
+  for (const std::size_t bytes : row_bytes) {
+    sizes_.push_back(bytes * static_cast<std::size_t>(rows));
+    buffers_.push_back(BufferPool::instance().acquire(sizes_.back()));
+    bytes_.push_back(buffers_.back().bytes());
+  }
+}
+
+void Arrays::set_outputs(TF_OpKernelContext* context, std::span<const TF_DataType> types,
+                         std::span<const ArraySpec> specs, std::span<const std::int64_t> leading) {
+  for (std::size_t k = 0; k < buffers_.size(); ++k) {
+    std::vector<std::int64_t> shape(leading.begin(), leading.end());
+    shape.insert(shape.end(), specs[k].shape.begin(), specs[k].shape.end());
+    if (specs[k].string_bytes > 0) {
+      set_strings(context, static_cast<int>(k), shape, static_cast<std::size_t>(specs[k].string_bytes), bytes_[k]);
+    } else {
+      set_numbers(context, static_cast<int>(k), types[k], shape, sizes_[k], std::move(buffers_[k]));
+    }
+  }
+}
+
+Tensor input(TF_OpKernelContext* context, int number) {
+  Status status;
+  TF_Tensor* tensor = nullptr;
+  TF_GetInput(context, number, &tensor, status);
+  Tensor owned(tensor);
+  status.check();
+  return owned;
+}
+
+std::int64_t scalar_input(TF_OpKernelContext* context, int number) {
+  const Tensor tensor = input(context, number);
+  if (TF_TensorElementCount(tensor.get()) != 1) throw Failure(TF_INVALID_ARGUMENT, "the input must be one number");
+  return *static_cast<const std::int64_t*>(TF_TensorData(tensor.get()));
+}
+
+std::vector<std::int64_t> shape_of(const TF_Tensor* tensor) {
+  std::vector<std::int64_t> shape;
+  for (int axis = 0; axis < TF_NumDims(tensor); ++axis) shape.push_back(TF_Dim(tensor, axis));
+  return shape;
+}
+
+std::vector<std::span<const std::byte>> strings_of(const TF_Tensor* tensor) {
+  const auto* strings = static_cast<const TensorString*>(TF_TensorData(tensor));
+  std::vector<std::span<const std::byte>> result;
+  result.reserve(static_cast<std::size_t>(TF_TensorElementCount(tensor)));
+  for (std::int64_t i = 0; i < TF_TensorElementCount(tensor); ++i) result.push_back(strings[i].bytes());
+  return result;
+}
+
+}  // namespace binfeed::tensorflow

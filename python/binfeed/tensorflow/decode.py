@@ -1,0 +1,129 @@
+"""Decoding byte strings that TensorFlow has already, and the drop-in for its dataset of fixed-length records."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy.typing as npt
+import tensorflow as tf
+
+from binfeed.errors import LayoutError, checked_keywords
+from binfeed.features import Feature
+from binfeed.layout import Layout, as_layout
+from binfeed.numbers import positive
+from binfeed.planning import plan_output
+from binfeed.reader import as_features
+from binfeed.reader import open as open_files
+from binfeed.tensorflow.ops import load_ops
+from binfeed.tensorflow.plan import plan_bytes, tensor_spec
+
+
+@checked_keywords
+def decode(
+    records: tf.Tensor,
+    layout: Layout | npt.DTypeLike,
+    features: Mapping[str, Feature | str] | Feature | str | None = None,
+    *,
+    many: bool = False,
+) -> Any:
+    """Decode byte strings into features, in one op: eager, in a ``tf.function``, ``Dataset.map``, or a SavedModel.
+
+    Args:
+        records: a ``tf.string`` tensor of any shape, from ``FixedLengthRecordDataset``, ``TFRecordDataset``, a message
+            queue: one record in each string. Decode whole batches: ``dataset.batch(256).map(...)``.
+        layout: what the bytes are, as in :func:`binfeed.open`. Header and footer only count with ``many``.
+        features: what comes out, as in :func:`binfeed.open`.
+        many: each string, such as what ``tf.io.read_file`` gives, is a header, any number of records, and a footer.
+
+    Returns:
+        Tensors in the structure of ``features``, of the shape of ``records`` followed by that of the feature;
+        ``[N, ...]`` with ``many``, N being the records of all strings.
+
+    Raises:
+        tf.errors.InvalidArgumentError: naming the string, if its size is not that of a record.
+        FeatureError, LayoutError: if ``features`` do not fit the layout.
+        ImportError: where the ops cannot be loaded.
+    """
+    layout = as_layout(layout)
+    asked = as_features(features, layout)
+    named = {"feature": asked} if isinstance(asked, Feature) else asked
+    outputs = [plan_output(name, feature, layout) for name, feature in named.items()]
+    plan = plan_bytes(layout, outputs)
+    specs = [tensor_spec(output, ()) for output in outputs]
+    records = tf.convert_to_tensor(records, tf.string)
+    arrays = load_ops().binfeed_decode(
+        records=records, plan=plan, output_types=[spec.dtype for spec in specs], many=bool(many)
+    )
+    leading = tf.TensorShape([None]) if many else records.shape
+    for array, spec in zip(arrays, specs, strict=True):
+        array.set_shape(leading.concatenate(spec.shape))
+    return arrays[0] if isinstance(asked, Feature) else dict(zip(named, arrays, strict=True))
+
+
+class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignore[misc]
+    """:class:`tf.data.FixedLengthRecordDataset`, which also decodes.
+
+    Without ``layout`` it is that class. With it, elements are batches of features, as
+    :meth:`binfeed.Reader.to_tf_dataset` gives them.
+
+    Args:
+        filenames: a tensor or dataset of file names.
+        record_bytes: of each record.
+        header_bytes: before the first record of each file.
+        footer_bytes: behind the last record of each file.
+        buffer_size: bytes to read ahead, of scalar strings.
+        compression_type: ``""``, ``"ZLIB"`` or ``"GZIP"``.
+        num_parallel_reads: files to take turns.
+        name: of the operation.
+        layout: of the records, ``record_bytes`` bytes each.
+        features: what comes out, as in :func:`binfeed.open`.
+        batch_size: records per batch; every batch is full except the last.
+
+    Raises:
+        LayoutError: if the layout's record has not ``record_bytes`` bytes.
+    """
+
+    def __new__(
+        cls,
+        filenames: Any,
+        record_bytes: int,
+        header_bytes: int | None = None,
+        footer_bytes: int | None = None,
+        buffer_size: int | None = None,
+        compression_type: str | None = None,
+        num_parallel_reads: int | None = None,
+        name: str | None = None,
+        *,
+        layout: Layout | npt.DTypeLike | None = None,
+        features: Mapping[str, Feature | str] | Feature | str | None = None,
+        batch_size: int = 256,
+    ) -> Any:
+        if layout is None:
+            return super().__new__(cls)
+        framed = copy.copy(as_layout(layout))
+        framed.header_bytes, framed.footer_bytes = header_bytes or 0, footer_bytes or 0
+        if framed.record_bytes != record_bytes:
+            raise LayoutError(f"record_bytes is {record_bytes}, but the layout's records have {framed.record_bytes}")
+        batch_size = positive("batch_size", batch_size)
+        paths = _paths(filenames)
+        if paths is not None and not compression_type:
+            reader = open_files(paths, framed, features)
+            return reader.to_tf_dataset(batch_size, cycle_length=num_parallel_reads or 1)
+        strings = tf.data.FixedLengthRecordDataset(
+            filenames, record_bytes, header_bytes, footer_bytes, buffer_size, compression_type, num_parallel_reads, name
+        )
+        return strings.batch(batch_size).map(
+            lambda records: decode(records, framed, features), num_parallel_calls=tf.data.AUTOTUNE
+        )
+
+
+def _paths(filenames: Any) -> list[str] | None:
+    """The names, where they are known already."""
+    if isinstance(filenames, tf.data.Dataset):
+        return None
+    names = tf.convert_to_tensor(filenames, tf.string)
+    if not hasattr(names, "numpy"):  # within a graph
+        return None
+    return [name.decode() for name in tf.reshape(names, [-1]).numpy()]

@@ -1,0 +1,47 @@
+"""What an array is to TensorFlow, and plans for the ops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from binfeed import _core
+from binfeed.layout import Layout
+from binfeed.planning import Output
+from binfeed.window import Window, core_window
+
+
+def tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.TensorSpec:
+    """The dtype and shape that ``output`` has as a tensor: fixed bytes become strings, raw bytes ``uint8``."""
+    if output.dtype.kind == "S":
+        return tf.TensorSpec((*batch_shape, *output.shape), tf.string)
+    if output.dtype.type is np.void:  # not bfloat16, which is of kind V as well
+        return tf.TensorSpec((*batch_shape, *output.shape, output.dtype.itemsize), tf.uint8)
+    return tf.TensorSpec((*batch_shape, *output.shape), tf.as_dtype(output.dtype))
+
+
+def plan_bytes(
+    layout: Layout,
+    outputs: Sequence[Output],
+    *,
+    window: Window | None = None,
+    files: Sequence[tuple[bytes, int]] = (),
+    schedule: _core.ScheduleSpec | None = None,
+) -> bytes:
+    """All that an op needs, as its attribute ``plan``; ``files`` are absolute paths and sizes."""
+    return _core.read_plan_bytes(
+        files=files,
+        record_bytes=layout.record_bytes,
+        header_bytes=layout.header_bytes,
+        footer_bytes=layout.footer_bytes,
+        window=core_window(window),
+        outputs=[output.spec for output in outputs],
+        arrays=[_array_spec(output) for output in outputs],
+        schedule=schedule,
+    )
+
+
+def _array_spec(output: Output) -> tuple[list[int], int]:
+    return list(tensor_spec(output, ()).shape), output.dtype.itemsize if output.dtype.kind == "S" else 0

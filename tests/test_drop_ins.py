@@ -1,0 +1,157 @@
+"""decode and FixedLengthRecordDataset: in place of decode_raw and of TensorFlow's own class."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import binfeed as bf
+import binfeed.tensorflow as bft
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import Array, WriteFiles, assert_identical, random_records
+
+RECORD = np.dtype([("id", "<u4"), ("price", ">i8"), ("image", "u1", (2, 3)), ("tag", "S30")])
+FEATURES = {"image": bf.field("image").div(255), "price": bf.field("price").scale(1e-9), "tag": bf.field("tag")}
+COUNTS = [30, 1, 69]
+
+
+@pytest.fixture
+def records() -> Array:
+    return random_records(RECORD, sum(COUNTS))
+
+
+@pytest.fixture
+def paths(records: Array, write_files: WriteFiles) -> list[Path]:
+    return write_files(*np.split(records, np.cumsum(COUNTS)[:-1]), header=b"head", footer=b"feet!")
+
+
+@pytest.fixture
+def expected(records: Array, tmp_path: Path) -> Any:
+    records.tofile(tmp_path / "all")
+    return next(bf.open(tmp_path / "all", RECORD, FEATURES).to_tf_dataset(1000).as_numpy_iterator())
+
+
+def strings(records: Array) -> tf.Tensor:
+    return tf.constant([record.tobytes() for record in records])
+
+
+def as_numpy(tensors: Any) -> Any:
+    return tf.nest.map_structure(lambda tensor: tensor.numpy(), tensors)
+
+
+def test_decode_gives_what_the_reader_does(records: Array, expected: Any) -> None:
+    assert_identical(as_numpy(bft.decode(strings(records), RECORD, FEATURES)), expected)
+    one = bft.decode(records[7].tobytes(), RECORD, FEATURES)
+    assert_identical(as_numpy(one), {name: values[7] for name, values in expected.items()})
+    square = bft.decode(tf.reshape(strings(records), (10, 5, 2)), RECORD, "price")
+    assert_identical(square.numpy(), records["price"].astype("i8").reshape(10, 5, 2))
+    assert bft.decode(tf.constant([], tf.string), RECORD, "price").shape == (0,)
+
+
+def test_decode_takes_large_records_and_long_strings() -> None:
+    content = np.random.default_rng(0).random((5, 3000)).astype("<f4")
+    found = bft.decode([row.tobytes() for row in content], np.dtype(("<f4", 3000)), bf.field("value").scale(2))
+    assert_identical(found.numpy(), content * np.float32(2))
+
+
+def test_decode_takes_whole_files(paths: list[Path], expected: Any) -> None:
+    layout = bf.Layout(RECORD, header_bytes=4, footer_bytes=5)
+    contents = tf.stack([tf.io.read_file(str(path)) for path in paths])
+    assert_identical(as_numpy(bft.decode(contents, layout, FEATURES, many=True)), expected)
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"string 1 of 3 bytes is no whole number of records of 48"
+    ):
+        bft.decode(tf.constant([b"headfeet!", b"cut"]), layout, FEATURES, many=True)
+
+
+def test_decode_names_the_string_of_another_size(records: Array) -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"string 2 has 47 bytes, but a record has 48; many=True"):
+        bft.decode(tf.tensor_scatter_nd_update(strings(records), [[2]], [b"x" * 47]), RECORD)
+    with pytest.raises(TypeError, match="did you mean 'features'"):
+        bft.decode(strings(records), RECORD, feature="price")  # type: ignore[call-arg]
+
+
+def test_decode_works_in_functions_and_datasets(records: Array, expected: Any) -> None:
+    function = tf.function(lambda batch: bft.decode(batch, RECORD, FEATURES))
+    assert_identical(as_numpy(function(strings(records))), expected)
+    dataset = tf.data.Dataset.from_tensor_slices(strings(records)).batch(100, drop_remainder=True)
+    mapped = dataset.map(lambda batch: bft.decode(batch, RECORD, FEATURES), num_parallel_calls=2)
+    assert mapped.element_spec["image"] == tf.TensorSpec((100, 2, 3), tf.float32)
+    assert_identical(next(iter(mapped.as_numpy_iterator())), expected)
+
+
+def test_decode_is_saved_with_a_model(records: Array, expected: Any, tmp_path: Path) -> None:
+    class Model(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # type: ignore[untyped-decorator]
+        def serve(self, batch: tf.Tensor) -> Any:
+            return bft.decode(batch, RECORD, FEATURES)
+
+    tf.saved_model.save(Model(), str(tmp_path / "model"))
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    assert_identical(as_numpy(loaded.serve(strings(records))), expected)
+
+
+def both(*args: Any, **kwargs: Any) -> tuple[list[bytes], list[bytes]]:
+    """The elements of our class, and of TensorFlow's."""
+    ours, theirs = bft.FixedLengthRecordDataset, tf.data.FixedLengthRecordDataset
+    assert isinstance(ours(*args, **kwargs), theirs)
+    return list(ours(*args, **kwargs).as_numpy_iterator()), list(theirs(*args, **kwargs).as_numpy_iterator())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"num_parallel_reads": 3}, {"buffer_size": 64}, {"name": "records"}, {"num_parallel_reads": tf.data.AUTOTUNE}],
+)
+def test_without_a_layout_it_is_tensorflows_class(paths: list[Path], records: Array, options: dict[str, Any]) -> None:
+    names = list(map(str, paths))
+    for filenames in (names, tf.constant(names), tf.data.Dataset.from_tensor_slices(names)):
+        found, expected = both(filenames, 48, 4, 5, **options)
+        assert found == expected
+        assert sorted(found) == sorted(record.tobytes() for record in records)
+    assert both(names[0], 48, header_bytes=4, footer_bytes=5)[0] == [record.tobytes() for record in records[:30]]
+
+
+@pytest.mark.parametrize(("kind", "compress"), [("GZIP", gzip.compress), ("ZLIB", zlib.compress)])
+def test_compressed_files(records: Array, expected: Any, tmp_path: Path, kind: str, compress: Any) -> None:
+    path = tmp_path / "compressed"
+    path.write_bytes(compress(b"head" + records.tobytes()))
+    found, theirs = both(str(path), 48, 4, compression_type=kind)
+    assert found == theirs == [record.tobytes() for record in records]
+    decoded = bft.FixedLengthRecordDataset(
+        str(path), 48, 4, compression_type=kind, layout=RECORD, features=FEATURES, batch_size=1000
+    )
+    assert_identical(next(iter(decoded.as_numpy_iterator())), expected)
+
+
+def test_the_errors_are_tensorflows(paths: list[Path]) -> None:
+    for arguments in ((str(paths[0]), 11), ("missing.bin", 48), (str(paths[0]), 0), (str(paths[0]), 48, -1)):
+        errors = []
+        for dataset in (bft.FixedLengthRecordDataset, tf.data.FixedLengthRecordDataset):
+            with pytest.raises((tf.errors.OpError, ValueError)) as caught:
+                list(dataset(*arguments))
+            words = re.sub(r"FlatMapDataset:\d+", "", str(caught.value))  # they are numbered
+            errors.append((type(caught.value), words))
+        assert errors[0] == errors[1]
+    with pytest.raises(TypeError):
+        bft.FixedLengthRecordDataset(str(paths[0]))
+
+
+@pytest.mark.parametrize("reads", [None, 1, 2])
+def test_with_a_layout_it_gives_decoded_batches(paths: list[Path], reads: int | None) -> None:
+    names = list(map(str, paths))
+    layout = bf.Layout(RECORD, header_bytes=4, footer_bytes=5)
+    options: dict[str, Any] = {"layout": RECORD, "features": FEATURES, "batch_size": 32, "num_parallel_reads": reads}
+    expected = list(bf.open(paths, layout, FEATURES).to_tf_dataset(32, cycle_length=reads or 1).as_numpy_iterator())
+    for filenames in (names, tf.constant(names), tf.data.Dataset.from_tensor_slices(names)):
+        found = list(bft.FixedLengthRecordDataset(filenames, 48, 4, 5, **options).as_numpy_iterator())
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_identical(one, other)
+    with pytest.raises(bf.LayoutError, match="record_bytes is 47, but the layout's records have 48"):
+        bft.FixedLengthRecordDataset(names, 47, layout=RECORD)

@@ -1,0 +1,351 @@
+"""What the graph engine can beyond the generator's: checkpoints, other processes, and skipping without reading."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import binfeed as bf
+import numpy as np
+import pytest
+import tensorflow as tf
+from binfeed import reference
+from binfeed.tensorflow import dataset as engines
+from binfeed.tensorflow import ops
+
+from tests.conftest import Array, WriteFiles, assert_identical, random_records
+
+RECORD = np.dtype([("id", "<u4"), ("price", ">i8"), ("image", "u1", (3, 4, 4)), ("tag", "S5"), ("raw", "V3")])
+COUNT = 1000
+
+
+@pytest.fixture
+def records() -> Array:
+    made = random_records(RECORD, COUNT).copy()
+    made["id"] = np.arange(COUNT)
+    return made
+
+
+@pytest.fixture
+def paths(records: Array, write_files: WriteFiles) -> list[Path]:
+    return write_files(*np.split(records, [300, 310, 620]))
+
+
+@pytest.fixture
+def reader(paths: list[Path]) -> bf.Reader:
+    return bf.open(paths, RECORD)
+
+
+def ids(dataset: tf.data.Dataset) -> list[int]:
+    found = [batch["id"] for batch in dataset.as_numpy_iterator()]
+    return np.concatenate(found).tolist() if found else []
+
+
+def graph(reader: bf.Reader, batch_size: int = 32, **options: Any) -> tf.data.Dataset:
+    return reader.to_tf_dataset(batch_size, engine="graph", **options)
+
+
+ALL_TYPES = {
+    **{code: code for code in ("?", "i1", "<i2", ">i4", "i8", "u1", "u2", "u4", ">u8")},
+    **{code: code for code in ("<f2", "f4", ">f8", "c8", "c16")},
+    **{"S5": "S5", "S40": "S40", "V3": "V3", "bf": "<bfloat16", "u6": "<u6", "packed": "(8)<uint12"},
+}  # fmt: skip
+
+
+def test_every_type_is_that_of_the_generator_engine(tmp_path: Path) -> None:
+    layout = bf.Layout(ALL_TYPES)
+    content = np.random.default_rng(0).integers(0, 256, (100, layout.record_bytes), np.uint8)
+    content[::3, layout["S5"].offset + 2 : layout["S5"].end] = 0  # trailing zeros, of short strings and of long ones
+    content[::4, layout["S40"].offset + 30 : layout["S40"].end] = 0
+    content[::5, layout["S40"].offset : layout["S40"].end] = 0
+    content.tofile(tmp_path / "records.bin")
+    reader = bf.open(tmp_path / "records.bin", layout)
+    one, other = (reader.to_tf_dataset(32, engine=engine) for engine in ("graph", "generator"))
+    assert one.element_spec == other.element_spec
+    for found, expected in zip(one.as_numpy_iterator(), other.as_numpy_iterator(), strict=True):
+        assert_identical(found, expected)
+
+
+def test_the_best_engine_is_the_default(reader: bf.Reader, records: Array) -> None:
+    assert type(reader.to_tf_dataset(32)) is type(graph(reader))
+    in_memory = bf.open(records, RECORD)
+    assert ids(in_memory.to_tf_dataset(32)) == list(range(COUNT))  # by the generator
+    with pytest.raises(ValueError, match="reads files, not bytes in memory: use engine='generator'"):
+        graph(in_memory)
+
+
+def test_without_its_library_the_generator_takes_over_and_says_so_once(
+    reader: bf.Reader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(ops, "LIBRARY", tmp_path / "none.so")
+    ops.load_ops.cache_clear()
+    engines._warn_once.cache_clear()
+    try:
+        with pytest.warns(RuntimeWarning, match="takes the slower generator engine: .*there is no .*none.so"):
+            dataset = reader.to_tf_dataset(100)
+        assert ids(dataset) == list(range(COUNT))
+        reader.to_tf_dataset(100)  # warnings are errors in these tests
+        with pytest.raises(ImportError, match="there is no"):
+            graph(reader)
+    finally:
+        ops.load_ops.cache_clear()
+
+
+def test_what_is_skipped_is_not_read(paths: list[Path], reader: bf.Reader) -> None:
+    dataset = graph(reader, 10)
+    paths[0].unlink()  # samples 0 to 299
+    assert ids(dataset.skip(30)) == list(range(300, COUNT))
+    assert ids(dataset.skip(30).take(3)) == list(range(300, 330))
+    assert ids(dataset.shard(4, 3).skip(7)) == [i for i in range(300, COUNT) if i // 10 % 4 == 3]
+    assert int(dataset.skip(30).cardinality()) == 70
+    assert dataset.skip(5).element_spec == dataset.element_spec
+    with pytest.raises(tf.errors.NotFoundError, match=r"part-000\.bin"):
+        ids(dataset.take(1))
+
+
+def test_the_reader_may_be_closed(reader: bf.Reader) -> None:
+    dataset = graph(reader)
+    reader.close()
+    assert ids(dataset) == list(range(COUNT))
+
+
+def open_mappings(path: Path) -> int:
+    return Path("/proc/self/maps").read_text().count(str(path))
+
+
+def test_files_are_mapped_once_and_unmapped_with_the_last_dataset(paths: list[Path]) -> None:
+    def read() -> None:
+        with bf.open(paths, RECORD) as reader:
+            first, second = iter(graph(reader, 50)), iter(graph(reader, 50))
+            next(first), next(second)
+            assert open_mappings(paths[0]) == 1
+
+    read()
+    for _ in range(100):  # iterators end in their own time
+        if open_mappings(paths[0]) == 0:
+            break
+        time.sleep(0.05)
+    assert open_mappings(paths[0]) == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": True, "seed": 3, "epochs": 2}, {"shuffle": "block", "seed": 3}])
+@pytest.mark.parametrize("taken", [0, 1, 17, 31])
+def test_a_checkpoint_in_mid_epoch_goes_on_exactly(
+    reader: bf.Reader, tmp_path: Path, options: dict[str, Any], taken: int
+) -> None:
+    expected = [batch["id"].tolist() for batch in reader.batches(32, **options)]  # type: ignore[call-overload, index]
+    dataset = graph(reader, **options)
+    iterator = iter(dataset)
+    for _ in range(taken):
+        next(iterator)
+    saved = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "checkpoint"))
+    next(iterator)  # what is read after it does not count
+
+    other = iter(graph(reader, **options))
+    tf.train.Checkpoint(iterator=other).restore(saved)
+    assert [batch["id"].numpy().tolist() for batch in other] == expected[taken:]
+
+
+def test_a_keras_backup_goes_on(reader: bf.Reader, tmp_path: Path) -> None:
+    import keras  # noqa: PLC0415
+
+    class Interrupted(Exception):
+        """Training was cut off."""
+
+    class Interrupt(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise Interrupted
+
+    def fit(*callbacks: Any) -> Any:
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        features = {"x": bf.field("id").scale(1e-3).reshape(1), "y": bf.field("price").scale(0)}
+        dataset = bf.open(reader.record_readers()[0].sources[0].decode(), RECORD, features).to_tf_dataset(  # type: ignore[union-attr]
+            50, label="y", shuffle=True, seed=1, engine="graph"
+        )
+        backup = keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
+        return model.fit(dataset, epochs=4, shuffle=False, verbose=0, callbacks=[backup, *callbacks])
+
+    with pytest.raises(Interrupted):
+        fit(Interrupt())
+    assert len(fit().history["loss"]) == 2  # epochs 2 and 3
+
+
+def test_errors_say_what_and_where(paths: list[Path], reader: bf.Reader) -> None:
+    content = paths[2].read_bytes()
+    dataset = graph(reader)
+    assert ids(dataset) == list(range(COUNT))
+
+    paths[2].write_bytes(content + b"more")
+    with pytest.raises(
+        tf.errors.DataLossError, match=r"part-002.bin' had \d+ bytes when it was opened and has \d+ now"
+    ):
+        ids(graph(reader, 33))
+    paths[2].unlink()
+    with pytest.raises(tf.errors.NotFoundError, match=r"part-002.bin': No such file"):
+        ids(graph(reader, 34))
+    paths[2].mkdir()
+    with pytest.raises(tf.errors.FailedPreconditionError, match=r"part-002.bin': Is a directory"):
+        ids(graph(reader, 35))
+
+
+def test_a_file_that_shrinks_while_it_is_read_ends_the_dataset_not_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "large.bin"
+    np.zeros(1 << 22, np.uint8).tofile(path)
+    dataset = bf.open(path, "<u4").to_tf_dataset(1024, engine="graph", epochs=None, prefetch=0)
+    batches = iter(dataset)
+    next(batches)
+    os.truncate(path, 4096)
+    with pytest.raises(tf.errors.DataLossError, match=r"had 4194304 bytes when it was opened and has 4096 now"):
+        list(batches)
+
+
+def test_the_op_refuses_what_is_no_plan() -> None:
+    module = ops.load_ops()
+    for plan in (b"", b"nonsense", b"binfeed read plan 1\n", b"binfeed read plan 1\n" + b"\xff" * 100):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="read plan"):
+            module.binfeed_read(number=0, plan=plan, output_types=[tf.float32])
+
+
+def test_a_number_that_is_no_batch_is_an_error(reader: bf.Reader) -> None:
+    dataset = graph(reader)
+    numbers = tf.data.Dataset.from_tensors(tf.constant(-1, tf.int64))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="there is no batch -1"):
+        list(type(dataset)(numbers, dataset._batches))
+
+
+def test_memory_stays_flat_over_many_epochs(tmp_path: Path) -> None:
+    path = tmp_path / "records.bin"
+    np.zeros((2000, 1024), np.float32).tofile(path)
+    dataset = bf.open(path, np.dtype(("<f4", 1024))).to_tf_dataset(200, engine="graph", shuffle=True, seed=1)
+    peaks = []
+    for _ in range(60):
+        for _ in dataset:
+            pass
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    assert peaks[-1] - peaks[19] < 4096  # KB; 40 epochs of 8 MB each
+
+
+# Past one process.
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def server(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    with subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            while not (line := process.stdout.readline()).endswith("ready\n"):
+                assert line, "the server ended before it was ready"
+            yield process
+        finally:
+            process.kill()
+
+
+def worker(dispatcher: int, port: int) -> Any:
+    return server("binfeed.tensorflow.worker", "--dispatcher", f"localhost:{dispatcher}", "--port", str(port))
+
+
+def distributed(dataset: tf.data.Dataset, address: str, policy: str) -> tf.data.Dataset:
+    return dataset.apply(tf.data.experimental.service.distribute(processing_mode=policy, service=address))
+
+
+def test_workers_of_tf_data_service_share_an_epoch(reader: bf.Reader) -> None:
+    dynamic = tf.data.experimental.service.ShardingPolicy.DYNAMIC
+    dispatcher, *ports = (free_port() for _ in range(3))
+    address = f"grpc://localhost:{dispatcher}"
+    with (
+        server("binfeed.tensorflow.dispatcher", "--port", str(dispatcher)),
+        worker(dispatcher, ports[0]) as first,
+        worker(dispatcher, ports[1]),
+    ):
+        dataset = graph(reader, 10, shuffle=True, seed=4, reshuffle_each_iteration=False)
+        for _ in range(2):
+            found = ids(distributed(dataset, address, dynamic))
+            assert sorted(found) == list(range(COUNT))  # every record exactly once
+        assert found[:10] in np.reshape(reference.shuffled(COUNT, 4, 0), (-1, 10)).tolist()
+
+        # A worker is lost. Dynamic sharding visits at most once: when the worker is back, at the same address, the
+        # epoch ends without the batches that it had taken, and with all others.
+        batches = iter(distributed(graph(reader, 1, reshuffle_each_iteration=False), address, dynamic))
+        found = [int(next(batches)["id"][0]) for _ in range(50)]
+        first.kill()
+        first.wait()
+        found += [int(next(batches)["id"][0]) for _ in range(50)]  # from the other one
+        with worker(dispatcher, ports[0]):
+            found += [int(batch["id"][0]) for batch in batches]
+        assert len(set(found)) == len(found)
+        assert len(found) > COUNT - 100
+
+
+def test_servers_check_their_arguments() -> None:
+    command = [sys.executable, "-m", "binfeed.tensorflow.worker", "--dispatcher", "localhost"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "'localhost' is not HOST:PORT" in result.stderr
+
+
+RANK = """
+import json, sys
+import binfeed as bf, numpy as np, tensorflow as tf
+strategy = tf.distribute.MultiWorkerMirroredStrategy()
+reader = bf.open(sys.argv[1:], np.dtype([("id", "<u4"), ("price", ">i8"), ("rest", "V56")]), "id")
+
+def make(context):
+    return reader.to_tf_dataset(32, shuffle=True, seed=1, shard=context, engine="graph")
+
+@tf.function
+def total(batch):
+    # Every rank must take part in each step, or this would wait forever.
+    return strategy.reduce("SUM", strategy.run(lambda ids: tf.reduce_sum(tf.cast(ids, tf.int64)), [batch]), axis=None)
+
+seen, totals = [], []
+for batch in strategy.distribute_datasets_from_function(make):
+    (mine,) = strategy.experimental_local_results(batch)
+    seen.append(mine.numpy().tolist())
+    totals.append(int(total(batch)))
+print(json.dumps({"seen": seen, "totals": totals}))
+"""
+
+
+def test_each_rank_of_a_multi_worker_strategy_reads_its_shard(paths: list[Path]) -> None:
+    cluster = {"worker": [f"localhost:{free_port()}" for _ in range(2)]}
+    ranks = []
+    for index in range(2):
+        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+        environment = os.environ | {"TF_CONFIG": config, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+        command = [sys.executable, "-c", RANK, *map(str, paths)]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        ranks.append(subprocess.Popen(command, **pipes, env=environment))
+    try:
+        first, second = (json.loads(rank.communicate(timeout=240)[0].splitlines()[-1]) for rank in ranks)
+    finally:
+        for rank in ranks:
+            rank.kill()
+    assert len(first["seen"]) == len(second["seen"]) == 16  # 500 samples each
+    assert first["totals"] == second["totals"]
+    assert first["totals"] == [sum(one + other) for one, other in zip(first["seen"], second["seen"], strict=True)]
+    ids_of = [[sample for batch in rank["seen"] for sample in batch] for rank in (first, second)]
+    assert sorted(ids_of[0] + ids_of[1]) == list(range(COUNT))

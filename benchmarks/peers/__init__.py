@@ -9,6 +9,7 @@ from types import ModuleType
 
 from benchmarks.peers import (
     binfeed_generator,
+    binfeed_graph,
     fixed_length_strings,
     fixed_length_whole,
     memmap_generator,
@@ -26,6 +27,7 @@ PEERS: dict[str, ModuleType] = {
         fixed_length_whole,
         memmap_generator,
         binfeed_generator,
+        binfeed_graph,
     )
 }
-OURS = "binfeed_generator"
+OURS = "binfeed_graph"

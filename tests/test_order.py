@@ -283,3 +283,27 @@ def test_shards_take_turns(
 def test_a_shard_that_there_is_not(shard: int, shards: int) -> None:
     with pytest.raises(ValueError, match=f"no shard {shard} of {shards}"):
         sharded(_core.Order.sequential(5), shard, shards)
+
+
+@given(
+    size=st.integers(1, 100), batch_size=st.integers(1, 30), first_epoch=st.integers(0, 3), data=st.data(),
+    drops_remainder=st.booleans(), shards=st.integers(1, 3),
+)  # fmt: skip
+def test_batches_are_numbered_through_all_epochs(
+    size: int, batch_size: int, first_epoch: int, data: st.DataObject, drops_remainder: bool, shards: int
+) -> None:
+    first_position = data.draw(st.integers(0, size))
+    spec = _core.ScheduleSpec(
+        shuffle=_core.Shuffle.GLOBAL, seed=3, block_samples=1, window_blocks=1, cycle_length=1, block_length=1,
+        batch_size=batch_size, drops_remainder=drops_remainder, shard=0, shards=shards, pads=False,
+        first_epoch=first_epoch, first_position=first_position,
+    )  # fmt: skip
+    schedule = _core.Schedule(spec, [0, size])
+    expected = []
+    for epoch in range(first_epoch, first_epoch + 3):
+        samples = len(schedule.order(epoch))
+        for position in range(0, samples, batch_size):
+            expected.append((epoch, position, min(batch_size, samples - position)))
+    assert [schedule.locate(number) for number in range(len(expected))] == expected
+    with pytest.raises(IndexError, match="no batch -1"):
+        schedule.locate(-1)

@@ -69,7 +69,7 @@ def draw_chart(path: Path, title: str, measurements: Sequence[Measurement]) -> N
         labels.append(f"{measurement.megabytes_per_second:,.1f} MB/s{behind}")
     axes.bar_label(bars, labels, padding=4)
     axes.set_xscale("log")
-    axes.set_xlim(min(values) / 3, max(values) * 200)
+    axes.set_xlim(min(values) / 3, max(values) * 300)
     axes.set_xlabel("MB/s of the files, logarithmic")
     axes.set_title(title, loc="left")
     axes.invert_yaxis()

@@ -84,6 +84,7 @@ void register_schedule(py::module_& module) {
              return std::const_pointer_cast<Order>(schedule.order(epoch));
            },
            py::arg("epoch"))
+      .def("access_pattern", &Schedule::access_pattern)
       .def("locate", &locate, py::arg("number"));
 
   module.def("read_plan_bytes", &read_plan_bytes, py::kw_only(), py::arg("files"), py::arg("record_bytes"),

@@ -18,6 +18,12 @@ Schedule::Schedule(const ScheduleSpec& spec, std::vector<std::int64_t> starts, c
   in_another_epoch_ = order(spec.first_epoch + 1)->size();
 }
 
+AccessPattern Schedule::access_pattern() const {
+  if (spec_.shuffle == Shuffle::kGlobal) return AccessPattern::kRandom;
+  const bool is_sequential = spec_.shuffle == Shuffle::kNone && spec_.cycle_length == 1;
+  return is_sequential ? AccessPattern::kSequential : AccessPattern::kNormal;
+}
+
 OrderPointer Schedule::order(std::int64_t epoch) const {
   const ShuffleKey key{spec_.seed, static_cast<std::uint64_t>(epoch)};
   OrderPointer whole = unshuffled_;

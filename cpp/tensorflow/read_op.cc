@@ -34,7 +34,7 @@ class ReadKernel {
     const Schedule::Batch batch = schedule.locate(number);
     const OrderPointer order = schedule.order(batch.epoch);
     reader.read_ahead(*order, batch.position, batch.count);
-    ask_for_later_batch(number, batch.epoch);
+    ask_for_later_batch(number, batch.epoch, *order);
     Arrays arrays(reader.output_bytes(), batch.count);
     reader.read(*order, batch.position, batch.count, arrays.bytes());
     arrays.set_outputs(context, types_, shared_->arrays(), std::span(&batch.count, 1));
@@ -43,14 +43,14 @@ class ReadKernel {
  private:
   // The batches between were asked for when those before them were read. Whether anybody wants this one is not known, so
   // an error is left to who reads it.
-  void ask_for_later_batch(std::int64_t number, std::int64_t epoch) const {
+  void ask_for_later_batch(std::int64_t number, std::int64_t epoch, const Order& order) const {
     const Schedule& schedule = shared_->schedule();
     const std::int64_t ahead = std::clamp<std::int64_t>(kSamplesAhead / schedule.spec().batch_size, 1, kMaxBatchesAhead);
     if (!schedule.has(number + ahead)) return;
     const Schedule::Batch batch = schedule.locate(number + ahead);
     if (batch.epoch != epoch) return;
     try {
-      shared_->reader().read_ahead(*schedule.order(epoch), batch.position, batch.count);
+      shared_->reader().read_ahead(order, batch.position, batch.count);
     } catch (const Error&) {
     }
   }

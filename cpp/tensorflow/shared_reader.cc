@@ -15,19 +15,13 @@ RecordIndex open(const ReadPlan& plan) {
   return RecordIndex(plan.layout, std::move(files));
 }
 
-AccessPattern pattern_of(const ScheduleSpec& schedule) {
-  if (schedule.shuffle == Shuffle::kGlobal) return AccessPattern::kRandom;
-  const bool is_sequential = schedule.shuffle == Shuffle::kNone && schedule.cycle_length == 1;
-  return is_sequential ? AccessPattern::kSequential : AccessPattern::kNormal;
-}
-
 }  // namespace
 
 SharedReader::SharedReader(const ReadPlan& plan)
     : reader_(open(plan), plan.window, plan.outputs, default_instruction_set()),
       arrays_(plan.arrays),
       schedule_(plan.schedule, reader_.samples().starts(), kernels_of(default_instruction_set())) {
-  reader_.expect(pattern_of(plan.schedule));
+  reader_.expect(schedule_.access_pattern());
 }
 
 std::shared_ptr<const SharedReader> SharedReader::get(const std::string& plan) {

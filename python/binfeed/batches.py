@@ -99,7 +99,7 @@ class Batches(Iterator["Element"]):
         if self._given == self._count:
             raise StopIteration
         if self._given == 0:
-            self._reader.expect(self._schedule.order.access_pattern)
+            self._reader.expect(self._schedule.access_pattern)
         self._enter_epoch_of_next()
         position = self._next * self._epoch.batch_size
         count = min(self._epoch.batch_size, self._epoch.samples - position)

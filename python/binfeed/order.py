@@ -97,14 +97,6 @@ class EpochOrder:
         """Whether one sample lies elsewhere than those read before and after it."""
         return self.shuffle == "global"
 
-    @property
-    def access_pattern(self) -> _core.AccessPattern:
-        """What the operating system may expect."""
-        if self.shuffle == "global":
-            return _core.AccessPattern.RANDOM
-        is_sequential = self.shuffle is None and self.cycle_length == 1
-        return _core.AccessPattern.SEQUENTIAL if is_sequential else _core.AccessPattern.NORMAL
-
     def __str__(self) -> str:
         if isinstance(self.shuffle, BlockShuffle):
             return f"shuffle in blocks of {self.shuffle.block_samples}, {self.shuffle.window_blocks} per window"
@@ -234,13 +226,18 @@ class Schedule:
         )
 
     @cached_property
-    def _core(self) -> _core.Schedule:
+    def _in_core(self) -> _core.Schedule:
         return _core.Schedule(self.spec, self.order.starts)
+
+    @property
+    def access_pattern(self) -> _core.AccessPattern:
+        """What the operating system may expect."""
+        return self._in_core.access_pattern()
 
     def epoch(self, number: int) -> Epoch:
         """The batches of epoch ``number``."""
         first = self.first_position if number == self.first_epoch else 0
-        return Epoch(self._core.order(number), self.batch_size, first, self.shards)
+        return Epoch(self._in_core.order(number), self.batch_size, first, self.shards)
 
     def total(self, per_epoch: Callable[[Epoch], int]) -> int | None:
         """The sum over all epochs; None if that has no end."""

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "binfeed/mapped_file.h"
 #include "binfeed/order.h"
 
 namespace binfeed {
@@ -37,6 +38,9 @@ class Schedule {
   Schedule(const ScheduleSpec& spec, std::vector<std::int64_t> starts, const kernels::Kernels& kernels);
 
   const ScheduleSpec& spec() const { return spec_; }
+
+  // How its epochs read the files.
+  AccessPattern access_pattern() const;
 
   // What the shard reads in `epoch`: batch b is positions [b * batch_size, (b + 1) * batch_size), as far as they exist.
   OrderPointer order(std::int64_t epoch) const;

@@ -21,6 +21,7 @@ from binfeed import _core
 from binfeed.order import Epoch, Schedule
 from binfeed.planning import Output
 from binfeed.reader import Reader
+from binfeed.tensorflow.plan import with_cardinality
 
 if TYPE_CHECKING:
     from binfeed.tensorflow.dataset import Elements
@@ -108,7 +109,7 @@ def generator_dataset(
     lanes = num_parallel_calls if chunk_count is None else max(min(num_parallel_calls, chunk_count), 1)
 
     def generate(iteration: int, lane: int) -> Iterator[Any]:
-        reader.expect(schedule.order.access_pattern)
+        reader.expect(schedule.access_pattern)
         chunks = Chunks(schedule.again(int(iteration)), size).of_lane(int(lane), lanes)
         for chunk in _asked_ahead(reader, chunks):
             arrays = reader.read(chunk.order, chunk.position, chunk.samples)
@@ -129,8 +130,7 @@ def generator_dataset(
     dataset = _iteration_number().flat_map(make_lanes) if reshuffles else make_lanes(tf.constant(0, tf.int64))
     # Unlike unbatch(), this hands each batch on where it lies.
     dataset = dataset.flat_map(_slices) if size > 1 else dataset
-    cardinality = tf.data.INFINITE_CARDINALITY if schedule.batches is None else schedule.batches
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
+    dataset = with_cardinality(dataset, schedule.batches)
     return dataset.prefetch(prefetch) if prefetch != 0 else dataset
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from binfeed.order import ENDLESS_EPOCHS, Schedule
 from binfeed.reader import Reader, RecordReader
 from binfeed.tensorflow.ops import load_ops
-from binfeed.tensorflow.plan import plan_bytes, tensor_spec
+from binfeed.tensorflow.plan import plan_bytes, tensor_spec, with_cardinality
 
 if TYPE_CHECKING:
     from binfeed.tensorflow.dataset import Elements
@@ -114,7 +114,7 @@ def _numbers(schedule: Schedule, *, reshuffles: bool) -> tf.data.Dataset:
     span = ENDLESS_EPOCHS * schedule.epoch(schedule.first_epoch + 1).batches if count is None else count
     if not reshuffles or count == 0:
         numbers = tf.data.Dataset.range(span)
-        return numbers if count is not None else numbers.apply(_assert_cardinality(tf.data.INFINITE_CARDINALITY))
+        return numbers if count is not None else with_cardinality(numbers, None)
     ops = load_ops()
     dataset = uuid.uuid4().hex
 
@@ -125,10 +125,7 @@ def _numbers(schedule: Schedule, *, reshuffles: bool) -> tf.data.Dataset:
         return tf.ensure_shape(ops.binfeed_count(anything=anything, dataset=dataset), ())
 
     numbers = tf.data.Dataset.range(1).map(count_iteration).flat_map(of_iteration)
-    return numbers.apply(_assert_cardinality(tf.data.INFINITE_CARDINALITY if count is None else count))
-
-
-_assert_cardinality = tf.data.experimental.assert_cardinality
+    return with_cardinality(numbers, count)
 
 
 def _plan_of(reader: RecordReader, schedule: Schedule) -> bytes:

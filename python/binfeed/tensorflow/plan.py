@@ -22,6 +22,12 @@ def tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.Tenso
     return tf.TensorSpec((*batch_shape, *output.shape), tf.as_dtype(output.dtype))
 
 
+def with_cardinality(dataset: tf.data.Dataset, batches: int | None) -> tf.data.Dataset:
+    """The dataset, known to have so many elements; None stands for no end."""
+    cardinality = tf.data.INFINITE_CARDINALITY if batches is None else batches
+    return dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
+
+
 def plan_bytes(
     layout: Layout,
     outputs: Sequence[Output],

@@ -392,17 +392,45 @@ def test_readers_side_by_side_share_an_order_and_a_state(paths: list[Path]) -> N
         values.batches(30, shuffle=True, state=state)
 
 
-def test_reading_ahead_asks_for_what_comes_next(reader: bf.Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+@given(st.integers(1, 40), st.integers(1, 3000), st.integers(0, 500), st.sampled_from(list(_core.AccessPattern)))
+def test_reading_ahead_asks_for_what_comes_next(
+    batch_size: int, size: int, begin: int, pattern: _core.AccessPattern
+) -> None:
+    window = 100
+    ahead = _core.ReadAhead(sample_bytes=(64 << 20) // window, pattern=pattern, batch_size=batch_size)
+    end = begin = min(begin, size)  # of what was asked for
+    steps = 0
+    for position in range(begin, size, batch_size):
+        count = min(batch_size, size - position)
+        first, asked = ahead.next(3, position, count, size)
+        if asked > 0:
+            assert first == end  # without gaps, and nothing twice
+            end += asked
+            steps += 1
+        assert position + count <= end <= min(position + window, size)
+    assert steps <= (size - begin) // (window // 2) + 2
+    # Another epoch, and a place that was not asked for, begin anew.
+    assert ahead.next(4, 0, 1, 50) == (0, 50)
+    assert ahead.next(4, 0, 1, 50) == (50, 0)
+    assert ahead.next(4, 5, 1, 50)[1] == 0  # threads need not come in sequence
+    assert ahead.next(5, 20, 1, 50) == (20, 30)
+    assert ahead.next(5, 19, 1, 50) == (19, 31)
+
+
+def test_a_scattered_sample_counts_as_a_page() -> None:
+    asked = {
+        pattern: _core.ReadAhead(sample_bytes=48, pattern=pattern, batch_size=1).next(0, 0, 1, 1 << 40)[1]
+        for pattern in _core.AccessPattern
+    }
+    assert asked[_core.AccessPattern.RANDOM] == (64 << 20) // 4096
+    assert asked[_core.AccessPattern.SEQUENTIAL] == (64 << 20) // 48
+
+
+def test_batches_are_asked_for_ahead(reader: bf.Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, int]] = []
-    monkeypatch.setattr("binfeed.batches._READ_AHEAD_BYTES", 4096 * 40)
     monkeypatch.setattr(bf.Reader, "read_ahead", lambda _, order, position, count: asked.append((position, count)))
-    list(reader.batches(10, shuffle=True, seed=0))
-    ends = [position + count for position, count in asked]
-    assert asked[0][0] == 0
-    assert [position for position, _ in asked[1:]] == ends[:-1]  # without gaps, and nothing twice
-    assert ends[-1] == SIZE
-    assert len(asked) < 203 / 10
-    assert all(count <= 40 for _, count in asked)
+    list(reader.batches(10, shuffle=True, seed=0, epochs=2))
+    assert asked == [(0, SIZE), (0, SIZE)]
 
 
 def test_asking_the_system_for_bytes_is_harmless(paths: list[Path], reader: bf.Reader) -> None:

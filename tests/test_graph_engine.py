@@ -100,13 +100,16 @@ def test_without_its_library_the_generator_takes_over_and_says_so_once(
         ops.load_ops.cache_clear()
 
 
-def test_what_is_skipped_is_not_read(paths: list[Path], reader: bf.Reader) -> None:
-    dataset = graph(reader, 10)
+@pytest.mark.parametrize("batch_size", [10, 1])
+def test_what_is_skipped_is_not_read(paths: list[Path], reader: bf.Reader, batch_size: int) -> None:
+    dataset = graph(reader, batch_size)
     paths[0].unlink()  # samples 0 to 299
-    assert ids(dataset.skip(30)) == list(range(300, COUNT))
-    assert ids(dataset.skip(30).take(3)) == list(range(300, 330))
-    assert ids(dataset.shard(4, 3).skip(7)) == [i for i in range(300, COUNT) if i // 10 % 4 == 3]
-    assert int(dataset.skip(30).cardinality()) == 70
+    skipped = 300 // batch_size
+    assert ids(dataset.skip(skipped)) == list(range(300, COUNT))
+    assert ids(dataset.skip(skipped).take(3)) == list(range(300, 300 + 3 * batch_size))
+    of_shard = [i for i in range(310, COUNT) if i // batch_size % 4 == 3]
+    assert ids(dataset.shard(4, 3).skip(310 // (4 * batch_size))) == of_shard
+    assert int(dataset.skip(skipped).cardinality()) == 700 // batch_size
     assert dataset.skip(5).element_spec == dataset.element_spec
     with pytest.raises(tf.errors.NotFoundError, match=r"part-000\.bin"):
         ids(dataset.take(1))
@@ -138,19 +141,19 @@ def test_files_are_mapped_once_and_unmapped_with_the_last_dataset(paths: list[Pa
 
 
 @pytest.mark.parametrize("options", [{}, {"shuffle": True, "seed": 3, "epochs": 2}, {"shuffle": "block", "seed": 3}])
-@pytest.mark.parametrize("taken", [0, 1, 17, 31])
+@pytest.mark.parametrize(("batch_size", "taken"), [(32, 0), (32, 1), (32, 17), (32, 31), (3, 0), (3, 71), (3, 333)])
 def test_a_checkpoint_in_mid_epoch_goes_on_exactly(
-    reader: bf.Reader, tmp_path: Path, options: dict[str, Any], taken: int
+    reader: bf.Reader, tmp_path: Path, options: dict[str, Any], batch_size: int, taken: int
 ) -> None:
-    expected = [batch["id"].tolist() for batch in reader.batches(32, **options)]  # type: ignore[call-overload, index]
-    dataset = graph(reader, **options)
+    expected = [batch["id"].tolist() for batch in reader.batches(batch_size, **options)]  # type: ignore[call-overload, index]
+    dataset = graph(reader, batch_size, **options)
     iterator = iter(dataset)
     for _ in range(taken):
         next(iterator)
     saved = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "checkpoint"))
     next(iterator)  # what is read after it does not count
 
-    other = iter(graph(reader, **options))
+    other = iter(graph(reader, batch_size, **options))
     tf.train.Checkpoint(iterator=other).restore(saved)
     assert [batch["id"].numpy().tolist() for batch in other] == expected[taken:]
 
@@ -214,7 +217,7 @@ def test_the_op_refuses_what_is_no_plan() -> None:
     module = ops.load_ops()
     for plan in (b"", b"nonsense", b"binfeed read plan 1\n", b"binfeed read plan 1\n" + b"\xff" * 100):
         with pytest.raises(tf.errors.InvalidArgumentError, match="read plan"):
-            module.binfeed_read(number=0, plan=plan, output_types=[tf.float32])
+            module.binfeed_read(numbers=0, plan=plan, output_types=[tf.float32])
 
 
 def test_a_number_that_is_no_batch_is_an_error(reader: bf.Reader) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from binfeed import _core, reference
-from binfeed.tensorflow import generator
+from binfeed.tensorflow import generator, graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,10 +46,12 @@ def reader(paths: list[Path]) -> Iterator[bf.Reader]:
         yield opened
 
 
-@pytest.fixture(params=["generator", "graph"])
-def engine(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=["generator", "graph", "graph in chunks"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each engine, which must not show in what comes out."""
-    return str(request.param)
+    name, *chunks = str(request.param).split(" ", 1)
+    monkeypatch.setattr(graph, "MIN_CHUNKS", 5 if chunks else 1 << 62)
+    return name
 
 
 def elements(dataset: tf.data.Dataset) -> list[Any]:
@@ -65,12 +68,18 @@ def assert_same_batches(found: list[Any], expected: list[Any]) -> None:
 @pytest.mark.parametrize("lanes", [1, 2, 5, None])
 @pytest.mark.parametrize("drop_remainder", [False, True])
 def test_the_batches_are_those_of_numpy_whatever_the_lanes_and_chunks(
-    reader: bf.Reader, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int, lanes: int | None, drop_remainder: bool
+    reader: bf.Reader,
+    monkeypatch: pytest.MonkeyPatch,
+    chunk_bytes: int,
+    lanes: int | None,
+    drop_remainder: bool,
+    engine: str,
 ) -> None:
-    monkeypatch.setattr(generator, "CHUNK_BYTES", chunk_bytes)
+    for module in (generator, graph):
+        monkeypatch.setattr(module, "CHUNK_BYTES", chunk_bytes)
     order = {"cycle_length": 3, "block_length": 4}
     expected = list(reader.batches(32, drop_remainder=drop_remainder, **order))
-    dataset = reader.to_tf_dataset(32, drop_remainder=drop_remainder, num_parallel_calls=lanes, **order)
+    dataset = reader.to_tf_dataset(32, drop_remainder=drop_remainder, num_parallel_calls=lanes, engine=engine, **order)
     assert int(dataset.cardinality()) == len(expected)
     assert_same_batches(elements(dataset), expected)
 
@@ -87,14 +96,20 @@ def test_the_batches_are_those_of_numpy_whatever_the_lanes_and_chunks(
 def test_any_cut_into_batches_chunks_and_epochs(
     count: int, batch_size: int, drop_remainder: bool, epochs: int, lanes: int, per_chunk: int
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch, bf.open(np.arange(count, dtype="<u4"), "<u4") as reader:
-        patch.setattr(generator, "CHUNK_BYTES", per_chunk * batch_size * 4)
-        dataset = reader.to_tf_dataset(
-            batch_size, drop_remainder=drop_remainder, epochs=epochs, num_parallel_calls=lanes
-        )
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        for module in (generator, graph):
+            patch.setattr(module, "CHUNK_BYTES", per_chunk * batch_size * 4)
+        patch.setattr(graph, "MIN_CHUNKS", 1)
+        path = Path(folder) / "numbers"
+        np.arange(count, dtype="<u4").tofile(path)
+        reader = bf.open(path, "<u4")
         expected = list(reader.batches(batch_size, drop_remainder=drop_remainder)) * epochs
-        assert int(dataset.cardinality()) == len(expected)
-        assert_same_batches(elements(dataset), expected)
+        for engine in ("generator", "graph"):
+            dataset = reader.to_tf_dataset(
+                batch_size, drop_remainder=drop_remainder, epochs=epochs, num_parallel_calls=lanes, engine=engine
+            )
+            assert int(dataset.cardinality()) == len(expected)
+            assert_same_batches(elements(dataset), expected)
 
 
 ORDERS: dict[str, dict[str, Any]] = {

@@ -10,6 +10,7 @@
 
 #include "bindings.h"
 #include "binfeed/instruction_set.h"
+#include "binfeed/read_ahead.h"
 #include "binfeed/read_plan.h"
 
 namespace py = pybind11;
@@ -86,6 +87,16 @@ void register_schedule(py::module_& module) {
            py::arg("epoch"))
       .def("access_pattern", &Schedule::access_pattern)
       .def("locate", &locate, py::arg("number"));
+
+  py::class_<ReadAhead>(module, "ReadAhead")
+      .def(py::init<std::int64_t, AccessPattern, std::int64_t>(), py::kw_only(), py::arg("sample_bytes"),
+           py::arg("pattern"), py::arg("batch_size"))
+      .def("next",
+           [](ReadAhead& ahead, std::int64_t epoch, std::int64_t position, std::int64_t count, std::int64_t size) {
+             const auto [first, positions] = ahead.next(epoch, position, count, size);
+             return std::pair(first, positions);
+           },
+           py::arg("epoch"), py::arg("position"), py::arg("count"), py::arg("size"));
 
   module.def("read_plan_bytes", &read_plan_bytes, py::kw_only(), py::arg("files"), py::arg("record_bytes"),
              py::arg("header_bytes"), py::arg("footer_bytes"), py::arg("window"), py::arg("outputs"),

@@ -41,7 +41,7 @@ class CountKernel {
 }  // namespace
 
 void register_count_op() {
-  register_op<CountKernel>("BinfeedCount", "anything: int64", {"dataset: string"}, "count: int64");
+  register_op<CountKernel>("BinfeedCount", "anything: int64", {"dataset: string"}, {"count: int64"});
 }
 
 }  // namespace binfeed::tensorflow

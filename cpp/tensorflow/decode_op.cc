@@ -102,7 +102,7 @@ class DecodeKernel {
 
 void register_decode_op() {
   register_op<DecodeKernel>("BinfeedDecode", "records: string",
-                            {"plan: string", "output_types: list(type) >= 1", "many: bool"}, "arrays: output_types");
+                            {"plan: string", "output_types: list(type) >= 1", "many: bool"}, {"arrays: output_types"});
 }
 
 }  // namespace binfeed::tensorflow

@@ -30,7 +30,7 @@ void register_kernel(const char* op) {
   };
   const auto compute = [](void* kernel, TF_OpKernelContext* context) {
     try {
-      static_cast<const Kernel*>(kernel)->compute(context);
+      static_cast<Kernel*>(kernel)->compute(context);
     } catch (const std::exception& error) {
       Status status;
       status.set(error);
@@ -46,11 +46,11 @@ void register_kernel(const char* op) {
 // An op and its kernel; the strings are those of TensorFlow's op definitions.
 template <typename Kernel>
 void register_op(const char* name, const char* input, std::initializer_list<const char*> attributes,
-                 const char* output) {
+                 std::initializer_list<const char*> outputs) {
   TF_OpDefinitionBuilder* op = TF_NewOpDefinitionBuilder(name);
   TF_OpDefinitionBuilderAddInput(op, input);
   for (const char* attribute : attributes) TF_OpDefinitionBuilderAddAttr(op, attribute);
-  TF_OpDefinitionBuilderAddOutput(op, output);
+  for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(op, output);
   TF_OpDefinitionBuilderSetShapeInferenceFunction(op, &unknown_shapes);
   Status status;
   TF_RegisterOpDefinition(op, status);

@@ -1,10 +1,12 @@
-// BinfeedRead: number of a batch -> its arrays.
-#include <algorithm>
+// BinfeedRead: numbers of batches -> their arrays, all rows one after the other, and how many rows each batch has.
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <vector>
 
+#include "binfeed/read_ahead.h"
 #include "binfeed/status.h"
 #include "kernel.h"
 #include "ops.h"
@@ -14,56 +16,77 @@
 namespace binfeed::tensorflow {
 namespace {
 
-constexpr std::int64_t kSamplesAhead = 1 << 14;
-constexpr std::int64_t kMaxBatchesAhead = 64;
-
 class ReadKernel {
  public:
   explicit ReadKernel(TF_OpKernelConstruction* construction)
       : shared_(SharedReader::get(string_attribute(construction, "plan"))),
-        types_(types_attribute(construction, "output_types")) {
+        types_(types_attribute(construction, "output_types")),
+        ahead_(shared_->reader().sample_bytes(), shared_->schedule().access_pattern(),
+               shared_->schedule().spec().batch_size) {
     if (types_.size() != shared_->arrays().size()) {
       throw Failure(TF_INVALID_ARGUMENT, "output_types does not fit the plan");
     }
   }
 
-  void compute(TF_OpKernelContext* context) const {
-    const std::int64_t number = scalar_input(context, 0);
-    const Schedule& schedule = shared_->schedule();
-    const Reader& reader = shared_->reader();
-    const Schedule::Batch batch = schedule.locate(number);
-    const OrderPointer order = schedule.order(batch.epoch);
-    reader.read_ahead(*order, batch.position, batch.count);
-    ask_for_later_batch(number, batch.epoch, *order);
-    Arrays arrays(reader.output_bytes(), batch.count);
-    reader.read(*order, batch.position, batch.count, arrays.bytes());
-    arrays.set_outputs(context, types_, shared_->arrays(), std::span(&batch.count, 1));
+  void compute(TF_OpKernelContext* context) {
+    const Tensor numbers = input(context, 0);
+    std::vector<std::int64_t> counts;
+    const std::vector<Schedule::Batch> stretches = stretches_of(numbers_of(numbers.get()), counts);
+    const std::int64_t rows = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+    const std::vector<std::size_t>& row_bytes = shared_->reader().output_bytes();
+    Arrays arrays(row_bytes, rows);
+    std::vector<std::byte*> outputs = arrays.bytes();
+    for (const Schedule::Batch& stretch : stretches) {
+      const OrderPointer order = shared_->schedule().order(stretch.epoch);
+      read_ahead(stretch, *order);
+      shared_->reader().read(*order, stretch.position, stretch.count, outputs);
+      for (std::size_t k = 0; k < outputs.size(); ++k) {
+        outputs[k] += row_bytes[k] * static_cast<std::size_t>(stretch.count);
+      }
+    }
+    arrays.set_outputs(context, types_, shared_->arrays(), std::span(&rows, 1));
+    set_numbers(context, static_cast<int>(types_.size()), counts);
   }
 
  private:
-  // The batches between were asked for when those before them were read. Whether anybody wants this one is not known, so
-  // an error is left to who reads it.
-  void ask_for_later_batch(std::int64_t number, std::int64_t epoch, const Order& order) const {
-    const Schedule& schedule = shared_->schedule();
-    const std::int64_t ahead = std::clamp<std::int64_t>(kSamplesAhead / schedule.spec().batch_size, 1, kMaxBatchesAhead);
-    if (!schedule.has(number + ahead)) return;
-    const Schedule::Batch batch = schedule.locate(number + ahead);
-    if (batch.epoch != epoch) return;
+  // The batches, those that follow each other in an epoch as one; and the samples of each.
+  std::vector<Schedule::Batch> stretches_of(std::span<const std::int64_t> numbers,
+                                            std::vector<std::int64_t>& counts) const {
+    std::vector<Schedule::Batch> stretches;
+    for (const std::int64_t number : numbers) {
+      const Schedule::Batch batch = shared_->schedule().locate(number);
+      counts.push_back(batch.count);
+      const bool follows = !stretches.empty() && stretches.back().epoch == batch.epoch &&
+                           stretches.back().position + stretches.back().count == batch.position;
+      if (follows) {
+        stretches.back().count += batch.count;
+      } else {
+        stretches.push_back(batch);
+      }
+    }
+    return stretches;
+  }
+
+  // Whether anybody wants what comes later is not known, so an error is left to who reads it.
+  void read_ahead(const Schedule::Batch& stretch, const Order& order) {
+    const auto [position, count] = ahead_.next(stretch.epoch, stretch.position, stretch.count, order.size());
+    if (count == 0) return;
     try {
-      shared_->reader().read_ahead(order, batch.position, batch.count);
+      shared_->reader().read_ahead(order, position, count);
     } catch (const Error&) {
     }
   }
 
   std::shared_ptr<const SharedReader> shared_;
   std::vector<TF_DataType> types_;
+  ReadAhead ahead_;
 };
 
 }  // namespace
 
 void register_read_op() {
-  register_op<ReadKernel>("BinfeedRead", "number: int64", {"plan: string", "output_types: list(type) >= 1"},
-                          "arrays: output_types");
+  register_op<ReadKernel>("BinfeedRead", "numbers: int64", {"plan: string", "output_types: list(type) >= 1"},
+                          {"arrays: output_types", "counts: int64"});
 }
 
 }  // namespace binfeed::tensorflow

@@ -1,5 +1,6 @@
 #include "tensors.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -55,8 +56,8 @@ struct TensorString {
 };
 
 // Hands the first `bytes` bytes of a buffer over without a copy.
-void set_numbers(TF_OpKernelContext* context, int number, TF_DataType type, std::span<const std::int64_t> shape,
-                 std::size_t bytes, Buffer buffer) {
+void set_buffer(TF_OpKernelContext* context, int number, TF_DataType type, std::span<const std::int64_t> shape,
+                std::size_t bytes, Buffer buffer) {
   auto owned = std::make_unique<Buffer>(std::move(buffer));
   std::byte* const data = owned->bytes();
   const auto give_back = [](void*, std::size_t, void* owner) { delete static_cast<Buffer*>(owner); };
@@ -88,6 +89,14 @@ void set_strings(TF_OpKernelContext* context, int number, std::span<const std::i
 
 }  // namespace
 
+void set_numbers(TF_OpKernelContext* context, int number, std::span<const std::int64_t> values) {
+  const auto count = static_cast<std::int64_t>(values.size());
+  Status status;
+  const Tensor tensor(TF_AllocateOutput(context, number, TF_INT64, &count, 1, values.size_bytes(), status));
+  status.check();
+  std::copy(values.begin(), values.end(), static_cast<std::int64_t*>(TF_TensorData(tensor.get())));
+}
+
 Arrays::Arrays(std::span<const std::size_t> row_bytes, std::int64_t rows) {
   for (const std::size_t bytes : row_bytes) {
     sizes_.push_back(bytes * static_cast<std::size_t>(rows));
@@ -104,7 +113,7 @@ void Arrays::set_outputs(TF_OpKernelContext* context, std::span<const TF_DataTyp
     if (specs[k].string_bytes > 0) {
       set_strings(context, static_cast<int>(k), shape, static_cast<std::size_t>(specs[k].string_bytes), bytes_[k]);
     } else {
-      set_numbers(context, static_cast<int>(k), types[k], shape, sizes_[k], std::move(buffers_[k]));
+      set_buffer(context, static_cast<int>(k), types[k], shape, sizes_[k], std::move(buffers_[k]));
     }
   }
 }
@@ -118,10 +127,9 @@ Tensor input(TF_OpKernelContext* context, int number) {
   return owned;
 }
 
-std::int64_t scalar_input(TF_OpKernelContext* context, int number) {
-  const Tensor tensor = input(context, number);
-  if (TF_TensorElementCount(tensor.get()) != 1) throw Failure(TF_INVALID_ARGUMENT, "the input must be one number");
-  return *static_cast<const std::int64_t*>(TF_TensorData(tensor.get()));
+std::span<const std::int64_t> numbers_of(const TF_Tensor* tensor) {
+  return {static_cast<const std::int64_t*>(TF_TensorData(tensor)),
+          static_cast<std::size_t>(TF_TensorElementCount(tensor))};
 }
 
 std::vector<std::int64_t> shape_of(const TF_Tensor* tensor) {

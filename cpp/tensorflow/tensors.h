@@ -13,9 +13,8 @@
 
 namespace binfeed::tensorflow {
 
-// Hands the first `bytes` bytes of a buffer over as output `number`, without a copy.
-void set_output(TF_OpKernelContext* context, int number, TF_DataType type, std::span<const std::int64_t> shape,
-                std::size_t bytes, Buffer buffer);
+// Sets output `number` to a vector of int64.
+void set_numbers(TF_OpKernelContext* context, int number, std::span<const std::int64_t> values);
 
 // The arrays of a plan, filled and handed over.
 class Arrays {
@@ -42,8 +41,8 @@ using Tensor = std::unique_ptr<TF_Tensor, DeleteTensor>;
 
 Tensor input(TF_OpKernelContext* context, int number);
 
-// The one number of an input.
-std::int64_t scalar_input(TF_OpKernelContext* context, int number);
+// The numbers of a tensor of int64, as long as it lives.
+std::span<const std::int64_t> numbers_of(const TF_Tensor* tensor);
 
 std::vector<std::int64_t> shape_of(const TF_Tensor* tensor);
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from binfeed import _core
 from binfeed.errors import StateError, suggestion
 from binfeed.numbers import non_negative, positive
-from binfeed.order import Epoch, Schedule, Shard, Shuffle, find_shard, make_epoch_order
+from binfeed.order import Schedule, Shard, Shuffle, find_shard, make_epoch_order
 from binfeed.state import State, check_state, make_state
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from binfeed.reader import Element, Reader
-
-#: Of the files, to have the system fetch ahead of what is decoded; a sample in another place costs a whole page.
-_READ_AHEAD_BYTES = 64 << 20
-_PAGE_BYTES = 4096
 
 
 def make_schedule(
@@ -74,6 +71,22 @@ def make_schedule(
     )
 
 
+class ReadAhead:
+    """Has the files read ahead of the batches of a schedule."""
+
+    def __init__(self, reader: Reader, schedule: Schedule) -> None:
+        self._reader = reader
+        self._stretches = _core.ReadAhead(
+            sample_bytes=reader.sample_bytes, pattern=schedule.access_pattern, batch_size=schedule.batch_size
+        )
+
+    def before(self, epoch: int, order: _core.Order, position: int, count: int) -> None:
+        """Positions ``[position, position + count)`` of an epoch are about to be read."""
+        first, positions = self._stretches.next(epoch, position, count, len(order))
+        if positions > 0:
+            self._reader.read_ahead(order, first, positions)
+
+
 class Batches(Iterator["Element"]):
     """An iterator over batches, which knows where it is. ``len()`` counts all that it gives, also those given."""
 
@@ -82,13 +95,13 @@ class Batches(Iterator["Element"]):
         self._schedule = schedule
         self._count = schedule.batches
         self._given = 0
+        self._ahead = ReadAhead(reader, schedule)
         self._start(schedule.first_epoch)
 
     def _start(self, epoch: int) -> None:
         self._epoch_number = epoch
         self._epoch = self._schedule.epoch(epoch)
         self._next = 0  # batch of the epoch
-        self._ahead = _ReadAhead(self._reader, self._epoch, self._schedule.order.is_scattered)
 
     def __len__(self) -> int:
         if self._count is None:
@@ -103,7 +116,7 @@ class Batches(Iterator["Element"]):
         self._enter_epoch_of_next()
         position = self._next * self._epoch.batch_size
         count = min(self._epoch.batch_size, self._epoch.samples - position)
-        self._ahead.read(position, count)
+        self._ahead.before(self._epoch_number, self._epoch.order, position, count)
         batch = self._reader._batch(self._epoch.order, position, count)
         self._next += 1
         self._given += 1
@@ -139,23 +152,3 @@ class Batches(Iterator["Element"]):
     def _enter_epoch_of_next(self) -> None:
         while self._next == self._epoch.batches:
             self._start(self._epoch_number + 1)
-
-
-class _ReadAhead:
-    """Has the files of an epoch read a bounded stretch ahead of what is decoded."""
-
-    def __init__(self, reader: Reader, epoch: Epoch, is_scattered: bool) -> None:
-        self._reader = reader
-        self._epoch = epoch
-        self._end = 0  # of the positions that were asked for
-        sample_bytes = max(reader.sample_bytes, _PAGE_BYTES) if is_scattered else reader.sample_bytes
-        self._window = max(_READ_AHEAD_BYTES // sample_bytes, 2 * epoch.batch_size)
-
-    def read(self, position: int, count: int) -> None:
-        """Positions ``[position, position + count)`` are about to be read."""
-        begin = max(self._end, position)
-        end = min(position + self._window, self._epoch.samples)
-        # In steps, as asking has a price of its own.
-        if begin < position + count or end - begin >= self._window // 2:
-            self._reader.read_ahead(self._epoch.order, begin, end - begin)
-            self._end = end

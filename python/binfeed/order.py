@@ -92,11 +92,6 @@ class EpochOrder:
             return _core.Shuffle.NONE
         return _core.Shuffle.BLOCK if isinstance(self.shuffle, BlockShuffle) else _core.Shuffle.GLOBAL
 
-    @property
-    def is_scattered(self) -> bool:
-        """Whether one sample lies elsewhere than those read before and after it."""
-        return self.shuffle == "global"
-
     def __str__(self) -> str:
         if isinstance(self.shuffle, BlockShuffle):
             return f"shuffle in blocks of {self.shuffle.block_samples}, {self.shuffle.window_blocks} per window"

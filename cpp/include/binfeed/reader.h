@@ -26,6 +26,11 @@ class Reader {
   const RecordIndex& records() const { return records_; }
   const SampleIndex& samples() const { return samples_; }
 
+  // Bytes of the files that a sample reaches over.
+  std::int64_t sample_bytes() const {
+    return samples_.window().span() * static_cast<std::int64_t>(records_.layout().record_bytes);
+  }
+
   // Bytes of one sample in each output.
   const std::vector<std::size_t>& output_bytes() const { return output_bytes_; }
 

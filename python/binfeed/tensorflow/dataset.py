@@ -58,6 +58,7 @@ def make_dataset(
     *,
     label: str | None,
     reshuffles: bool,
+    splits: bool,
     num_parallel_calls: int | None,
     prefetch: int,
     engine: str,
@@ -68,15 +69,14 @@ def make_dataset(
     if prefetch < 0 and prefetch != tf.data.AUTOTUNE:
         raise ValueError(f"prefetch must be a number of batches, 0 for none or tf.data.AUTOTUNE, not {prefetch}")
     elements = Elements(tuple(reader.outputs), _arrangement(reader, label))
-    if engine == "graph" or (engine == "auto" and _graph_engine_reads(reader)):
-        make, default_calls = graph_dataset, int(tf.data.AUTOTUNE)
-    else:
-        make, default_calls = generator_dataset, min(_processors(), MAX_DEFAULT_PARALLEL_CALLS)
+    is_graph = engine == "graph" or (engine == "auto" and _graph_engine_reads(reader))
     if num_parallel_calls is None or num_parallel_calls == tf.data.AUTOTUNE:
-        num_parallel_calls = default_calls
+        calls = int(tf.data.AUTOTUNE) if is_graph else min(_processors(), MAX_DEFAULT_PARALLEL_CALLS)
     else:
-        num_parallel_calls = positive("num_parallel_calls", num_parallel_calls)
-    return make(reader, schedule, elements, num_parallel_calls, prefetch, reshuffles=reshuffles)
+        calls = positive("num_parallel_calls", num_parallel_calls)
+    if is_graph:
+        return graph_dataset(reader, schedule, elements, calls, prefetch, reshuffles=reshuffles, splits=splits)
+    return generator_dataset(reader, schedule, elements, calls, prefetch, reshuffles=reshuffles)
 
 
 def _processors() -> int:

@@ -9,19 +9,17 @@ without the lock, so lanes run in parallel.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tensorflow as tf
 
 from binfeed import _core
+from binfeed.batches import ReadAhead
 from binfeed.order import Epoch, Schedule
-from binfeed.planning import Output
 from binfeed.reader import Reader
-from binfeed.tensorflow.plan import with_cardinality
+from binfeed.tensorflow.plan import batches_within, with_cardinality
 
 if TYPE_CHECKING:
     from binfeed.tensorflow.dataset import Elements
@@ -31,13 +29,13 @@ CHUNK_BYTES = 32 << 20
 #: The interleave holds about four chunks per lane; together they stay well within what the buffer pool keeps.
 CHUNKS_PER_LANE = 4
 IN_FLIGHT_BYTES = 256 << 20
-MAX_BATCHES_PER_CHUNK = 64
 
 
 @dataclass(frozen=True)
 class Chunk:
     """Consecutive batches of an epoch, brought together; a smaller last batch is a chunk of its own."""
 
+    epoch: int
     order: _core.Order
     position: int
     batches: int
@@ -77,16 +75,16 @@ class Chunks:
             if count == 0 and epoch_number > self.schedule.first_epoch:
                 return  # and so would be all others
             for number in range(next_number, count, lanes):
-                yield self._chunk(epoch, number)
+                yield self._chunk(epoch_number, epoch, number)
             next_number = (next_number - count) % lanes
 
-    def _chunk(self, epoch: Epoch, number: int) -> Chunk:
+    def _chunk(self, epoch_number: int, epoch: Epoch, number: int) -> Chunk:
         first = number * self.size
         if first < epoch.full_batches:
             batches = min(self.size, epoch.full_batches - first)
-            return Chunk(epoch.order, first * epoch.batch_size, batches, epoch.batch_size)
+            return Chunk(epoch_number, epoch.order, first * epoch.batch_size, batches, epoch.batch_size)
         begin = epoch.full_batches * epoch.batch_size
-        return Chunk(epoch.order, begin, 1, epoch.samples - begin)
+        return Chunk(epoch_number, epoch.order, begin, 1, epoch.samples - begin)
 
 
 def generator_dataset(
@@ -102,16 +100,19 @@ def generator_dataset(
 
     If it ``reshuffles``, every iteration goes on with the epochs after those of the one before.
     """
-    size = batches_per_chunk(elements.outputs, schedule.batch_size, num_parallel_calls)
+    chunk_bytes = min(CHUNK_BYTES, IN_FLIGHT_BYTES // (CHUNKS_PER_LANE * num_parallel_calls))
+    size = batches_within(chunk_bytes, elements.outputs, schedule.batch_size)
     batch_shape = (schedule.static_batch_size,)
     chunk_shape = (None, *batch_shape) if size > 1 else batch_shape
     chunk_count = schedule.total(Chunks(schedule, size).per_epoch)
     lanes = num_parallel_calls if chunk_count is None else max(min(num_parallel_calls, chunk_count), 1)
 
+    ahead = ReadAhead(reader, schedule)
+
     def generate(iteration: int, lane: int) -> Iterator[Any]:
         reader.expect(schedule.access_pattern)
-        chunks = Chunks(schedule.again(int(iteration)), size).of_lane(int(lane), lanes)
-        for chunk in _asked_ahead(reader, chunks):
+        for chunk in Chunks(schedule.again(int(iteration)), size).of_lane(int(lane), lanes):
+            ahead.before(chunk.epoch, chunk.order, chunk.position, chunk.samples)
             arrays = reader.read(chunk.order, chunk.position, chunk.samples)
             if size > 1:
                 arrays = [array.reshape(chunk.batches, chunk.batch_size, *array.shape[1:]) for array in arrays]
@@ -132,25 +133,6 @@ def generator_dataset(
     dataset = dataset.flat_map(_slices) if size > 1 else dataset
     dataset = with_cardinality(dataset, schedule.batches)
     return dataset.prefetch(prefetch) if prefetch != 0 else dataset
-
-
-def batches_per_chunk(outputs: tuple[Output, ...], batch_size: int, lanes: int) -> int:
-    """As many batches as make a chunk of at most ``CHUNK_BYTES``, less where many lanes are in flight; at least one."""
-    chunk_bytes = min(CHUNK_BYTES, IN_FLIGHT_BYTES // (CHUNKS_PER_LANE * lanes))
-    sample_bytes = sum(math.prod(output.shape) * output.dtype.itemsize for output in outputs)
-    return int(np.clip(chunk_bytes // max(sample_bytes * batch_size, 1), 1, MAX_BATCHES_PER_CHUNK))
-
-
-def _asked_ahead(reader: Reader, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """Each chunk, once the system was asked to fetch what the next one needs."""
-    previous = None
-    for chunk in chunks:
-        reader.read_ahead(chunk.order, chunk.position, chunk.samples)
-        if previous is not None:
-            yield previous
-        previous = chunk
-    if previous is not None:
-        yield previous
 
 
 def _iteration_number() -> tf.data.Dataset:

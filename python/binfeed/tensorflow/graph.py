@@ -1,4 +1,4 @@
-"""The graph engine: ``range(batches).map(read)``, where ``read`` is an op in C++.
+"""The graph engine: ``range(batches).batch(K).map(read).flat_map(split)``, where ``read`` is an op in C++.
 
 There is no Python in the pipeline, so that it runs in parallel, can be checkpointed, and works in another process: all
 that the op needs is in its attribute, see ``read_plan.h``.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -15,10 +16,16 @@ import tensorflow as tf
 from binfeed.order import ENDLESS_EPOCHS, Schedule
 from binfeed.reader import Reader, RecordReader
 from binfeed.tensorflow.ops import load_ops
-from binfeed.tensorflow.plan import plan_bytes, tensor_spec, with_cardinality
+from binfeed.tensorflow.plan import batches_within, plan_bytes, tensor_spec, with_cardinality
 
 if TYPE_CHECKING:
     from binfeed.tensorflow.dataset import Elements
+
+
+#: A chunk is of about this size at most, so that it stays in the cache until its batches are used.
+CHUNK_BYTES = 2 << 20
+#: An epoch has at least so many, for threads and workers to share.
+MIN_CHUNKS = 64
 
 
 class GraphDataset(tf.data.Dataset):  # type: ignore[misc]
@@ -51,35 +58,80 @@ class GraphDataset(tf.data.Dataset):  # type: ignore[misc]
 
 
 class Batches:
-    """From numbers to batches: one op per reader of records."""
+    """From numbers to batches: one op per reader of records.
+
+    Small batches are read in chunks: to hand an element from one thread to another takes tens of microseconds, to cut
+    one out of a chunk takes a few.
+    """
 
     def __init__(
-        self, reader: Reader, schedule: Schedule, elements: Elements, num_parallel_calls: int, prefetch: int
+        self,
+        reader: Reader,
+        schedule: Schedule,
+        elements: Elements,
+        chunk_size: int,
+        num_parallel_calls: int,
+        prefetch: int,
     ) -> None:
         self._ops = load_ops()
         readers = reader.record_readers()
         self._plans = [_plan_of(part, schedule) for part in readers]
         self._types = [[tensor_spec(output, ()).dtype for output in part.outputs] for part in readers]
-        batch_shape = (schedule.static_batch_size,)
-        self._shapes = [tensor_spec(output, batch_shape).shape for output in reader.outputs]
         self._elements = elements
         self._num_parallel_calls = num_parallel_calls
-        self._prefetch = prefetch
+        self._batch_size = schedule.batch_size
+        self._static_batch_size = schedule.static_batch_size
+        self._chunk_size = chunk_size
+        self._prefetch = -(-prefetch // chunk_size) if prefetch > 0 else prefetch
 
     def of(self, numbers: tf.data.Dataset) -> tf.data.Dataset:
         """The batches of a dataset of numbers."""
-        dataset = numbers.map(self._read, num_parallel_calls=self._num_parallel_calls, deterministic=True)
+        if self._chunk_size == 1:
+            return self._mapped(numbers, self._read_batch)
+        chunks = self._mapped(numbers.batch(self._chunk_size), self._read_chunk)
+        batches = chunks.flat_map(self._split)
+        return batches.apply(tf.data.experimental.assert_cardinality(numbers.cardinality()))
+
+    def _mapped(self, numbers: tf.data.Dataset, read: Any) -> tf.data.Dataset:
+        dataset = numbers.map(read, num_parallel_calls=self._num_parallel_calls, deterministic=True)
         return dataset.prefetch(self._prefetch) if self._prefetch != 0 else dataset
 
-    def _read(self, number: tf.Tensor) -> Any:
-        arrays = [
-            array
-            for plan, types in zip(self._plans, self._types, strict=True)
-            for array in self._ops.binfeed_read(number=number, plan=plan, output_types=types)
-        ]
-        for array, shape in zip(arrays, self._shapes, strict=True):
-            array.set_shape(shape)
-        return self._elements.arrange(arrays)
+    def _read_batch(self, number: tf.Tensor) -> Any:
+        arrays, _ = self._read_chunk(number)
+        return self._elements.arrange(self._shaped(arrays, self._static_batch_size))
+
+    def _read_chunk(self, numbers: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+        """The rows of all these batches, and how many each of them has."""
+        arrays: list[tf.Tensor] = []
+        for plan, types in zip(self._plans, self._types, strict=True):
+            read = self._ops.binfeed_read(numbers=numbers, plan=plan, output_types=types)
+            arrays.extend(read.arrays)
+        return tuple(self._shaped(arrays, None)), tf.ensure_shape(read.counts, (None,))
+
+    def _split(self, arrays: tuple[tf.Tensor, ...], counts: tf.Tensor) -> tf.data.Dataset:
+        if self._static_batch_size is not None:
+            return self._full_batches(arrays)
+        # Full batches lie one after the other, and are cut out without work. Those from the first smaller one on are
+        # few: the last of an epoch, and what follows it in its chunk.
+        full = tf.reduce_sum(tf.math.cumprod(tf.cast(counts == self._batch_size, tf.int64)))
+        ends = tf.cumsum(counts)
+
+        def batch(number: tf.Tensor) -> Any:
+            begin, end = ends[number] - counts[number], ends[number]
+            return self._elements.arrange(self._shaped([array[begin:end] for array in arrays], None))
+
+        rows = full * self._batch_size
+        rest = tf.data.Dataset.range(full, tf.size(counts, tf.int64)).map(batch)
+        return self._full_batches([array[:rows] for array in arrays]).concatenate(rest)
+
+    def _full_batches(self, arrays: Iterable[tf.Tensor]) -> tf.data.Dataset:
+        shaped = [tf.reshape(array, (-1, self._batch_size, *array.shape[1:])) for array in arrays]
+        return tf.data.Dataset.from_tensor_slices(self._elements.arrange(shaped))
+
+    def _shaped(self, arrays: Iterable[tf.Tensor], rows: int | None) -> list[tf.Tensor]:
+        """With their static shapes: ``rows`` if all have so many."""
+        specs = (tensor_spec(output, (rows,)) for output in self._elements.outputs)
+        return [tf.ensure_shape(array, spec.shape) for array, spec in zip(arrays, specs, strict=True)]
 
 
 def graph_dataset(
@@ -90,17 +142,26 @@ def graph_dataset(
     prefetch: int,
     *,
     reshuffles: bool,
+    splits: bool,
 ) -> tf.data.Dataset:
     """The batches of all epochs, decoded by up to ``num_parallel_calls`` threads.
 
-    If it ``reshuffles``, every iteration goes on with the epochs after those of the one before.
+    If it ``reshuffles``, every iteration goes on with the epochs after those of the one before. If it ``splits``, it
+    may be shared out batch by batch: tf.data's dynamic sharding gives each worker numbers of its own, so that none sees
+    as many elements as the cardinality says.
 
     Raises:
         ImportError: where the ops cannot be loaded.
         ValueError: for bytes in memory, which the op cannot read.
     """
-    batches = Batches(reader, schedule, elements, num_parallel_calls, prefetch)
+    chunk_size = 1 if splits else _chunk_size(elements, schedule)
+    batches = Batches(reader, schedule, elements, chunk_size, num_parallel_calls, prefetch)
     return GraphDataset(_numbers(schedule, reshuffles=reshuffles), batches)
+
+
+def _chunk_size(elements: Elements, schedule: Schedule) -> int:
+    batches = schedule.epoch(schedule.first_epoch + 1).batches
+    return min(batches_within(CHUNK_BYTES, elements.outputs, schedule.batch_size), max(batches // MIN_CHUNKS, 1))
 
 
 def can_read(reader: Reader) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,8 @@ from binfeed.layout import Layout
 from binfeed.planning import Output
 from binfeed.window import Window, core_window
 
+MAX_BATCHES_PER_CHUNK = 64
+
 
 def tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.TensorSpec:
     """The dtype and shape that ``output`` has as a tensor: fixed bytes become strings, raw bytes ``uint8``."""
@@ -20,6 +23,12 @@ def tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.Tenso
     if output.dtype.type is np.void:  # not bfloat16, which is of kind V as well
         return tf.TensorSpec((*batch_shape, *output.shape, output.dtype.itemsize), tf.uint8)
     return tf.TensorSpec((*batch_shape, *output.shape), tf.as_dtype(output.dtype))
+
+
+def batches_within(chunk_bytes: int, outputs: Sequence[Output], batch_size: int) -> int:
+    """As many batches as take ``chunk_bytes``: at least one, and no more than ``MAX_BATCHES_PER_CHUNK``."""
+    sample_bytes = sum(math.prod(output.shape) * output.dtype.itemsize for output in outputs)
+    return int(np.clip(chunk_bytes // max(sample_bytes * batch_size, 1), 1, MAX_BATCHES_PER_CHUNK))
 
 
 def with_cardinality(dataset: tf.data.Dataset, batches: int | None) -> tf.data.Dataset:

@@ -1,0 +1,33 @@
+#include "binfeed/read_ahead.h"
+
+#include <algorithm>
+
+namespace binfeed {
+namespace {
+
+constexpr std::int64_t kWindowBytes = 64 << 20;
+// A sample in another place costs a whole page.
+constexpr std::int64_t kPageBytes = 4096;
+
+}  // namespace
+
+ReadAhead::ReadAhead(std::int64_t sample_bytes, AccessPattern pattern, std::int64_t batch_size)
+    : window_(std::max(kWindowBytes / std::max<std::int64_t>(
+                                          sample_bytes, pattern == AccessPattern::kRandom ? kPageBytes : 1),
+                       2 * batch_size)) {}
+
+ReadAhead::Stretch ReadAhead::next(std::int64_t epoch, std::int64_t position, std::int64_t count, std::int64_t size) {
+  const std::lock_guard lock(mutex_);
+  if (epoch != epoch_ || position < begin_ || position > end_) {
+    epoch_ = epoch;
+    begin_ = end_ = position;
+  }
+  const std::int64_t end = std::min(position + window_, size);
+  const bool is_due = position + count > end_ || end - end_ >= window_ / 2;
+  if (!is_due || end <= end_) return {end_, 0};
+  const Stretch stretch{end_, end - end_};
+  end_ = end;
+  return stretch;
+}
+
+}  // namespace binfeed

@@ -11,7 +11,7 @@ import pytest
 from binfeed import reference
 from binfeed.element_types import OUTPUT_TYPES
 from binfeed.reader import open_with
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Array, assert_identical, random_records
@@ -92,6 +92,32 @@ def test_every_type_computes(source: str, shape: tuple[int, ...], instruction_se
         "block": bf.concat(x, x.scale(2), x.cast("int16")).standardize(0.5, 2),
     }
     assert_identical(decode(records, layout, features, instruction_set), reference.decode(records, layout, features))
+
+
+OPERANDS = st.floats(width=32, allow_nan=False, allow_infinity=False) | st.integers(-300, 300).map(float)
+
+
+@pytest.mark.parametrize("source", ["u1", "i1", "<u2", ">i2"])
+@settings(max_examples=40, deadline=None)
+@given(
+    divisors=st.lists(OPERANDS.filter(bool), min_size=3, max_size=3),
+    subtracted=st.lists(OPERANDS, min_size=3, max_size=3),
+)
+def test_quotients_are_rounded_as_by_division(
+    source: str, instruction_set: str, divisors: list[float], subtracted: list[float]
+) -> None:
+    every_value = np.arange(1 << (8 * np.dtype(source).itemsize)).astype(source)
+    records = np.repeat(every_value, 3).view(np.dtype([("x", source, 3)]))
+    x = bf.field("x")
+    features = {
+        "one": x.div(divisors[0]),
+        "each": x.div(divisors),
+        "standardized": x.standardize(subtracted[0], divisors[0]),
+        "each standardized": x.standardize(subtracted, divisors),
+    }
+    layout = bf.Layout(records.dtype)
+    with np.errstate(all="ignore"):
+        assert_follows_the_reference(records, layout, features, instruction_set)
 
 
 def assert_follows_the_reference(records: Array, layout: bf.Layout, features: Any, instruction_set: str) -> None:

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <optional>
+#include <set>
 #include <span>
 #include <utility>
 
+#include "binfeed/decoder.h"
 #include "binfeed/instruction_set.h"
 #include "binfeed/status.h"
 #include "column.h"
@@ -33,10 +36,8 @@ std::vector<std::byte> as_bytes(const std::vector<double>& numbers) {
   return bytes;
 }
 
-// Kernels know operands that are all single or all per element.
-Operand make_operand(std::vector<double> numbers, std::size_t count, ElementType type) {
-  if (numbers.size() == 1) numbers.resize(count, numbers.front());
-  return {type == ElementType::kFloat64 ? as_bytes<double>(numbers) : as_bytes<float>(numbers), count > 1};
+Operand make_operand(const std::vector<double>& numbers, ElementType type, bool is_per_element) {
+  return {type == ElementType::kFloat64 ? as_bytes<double>(numbers) : as_bytes<float>(numbers), is_per_element};
 }
 
 Arithmetic arithmetic_of(Code code) {
@@ -57,6 +58,43 @@ std::optional<Arithmetic> fused(Code first, Code second) {
   if (first == Code::kMultiply && second == Code::kAdd) return Arithmetic::kMultiplyAdd;
   if (first == Code::kSubtract && second == Code::kDivide) return Arithmetic::kSubtractDivide;
   return std::nullopt;
+}
+
+// Whether kernels' quotient() of x, or of x - subtracted, is the rounded quotient of every value x of the type.
+bool divides_exactly(ElementType type, float subtracted, float divisor, float reciprocal) {
+  const bool is_signed = type == ElementType::kInt8 || type == ElementType::kInt16;
+  const std::int32_t count = element_bytes(type) == 1 ? 1 << 8 : 1 << 16;
+  const std::int32_t lowest = is_signed ? -count / 2 : 0;
+  for (std::int32_t value = lowest; value < lowest + count; ++value) {
+    const float x = static_cast<float>(value) - subtracted;
+    const float estimate = x * reciprocal;
+    const float quotient = std::fma(std::fma(-estimate, divisor, x), reciprocal, estimate);
+    if (std::bit_cast<std::uint32_t>(quotient) != std::bit_cast<std::uint32_t>(x / divisor)) return false;
+  }
+  return true;
+}
+
+// The arithmetic that divides without dividing, if it gives the same bits: then the reciprocals are put behind the
+// divisors. `subtracted` are the first operands of (x - a) / b.
+std::optional<Arithmetic> as_quotient(Arithmetic arithmetic, ElementType type, const std::vector<double>& subtracted,
+                                      std::vector<double>& divisors) {
+  constexpr std::size_t kMaxValuesToTry = 1 << 19;
+  const bool is_divide = arithmetic == Arithmetic::kDivide;
+  if (!kernels::has_quotient(type) || (!is_divide && arithmetic != Arithmetic::kSubtractDivide)) return std::nullopt;
+  std::set<std::pair<float, float>> pairs;
+  for (std::size_t i = 0; i < divisors.size(); ++i) {
+    if (std::isnan(divisors[i]) || (!is_divide && std::isnan(subtracted[i]))) return std::nullopt;
+    pairs.emplace(is_divide ? 0.0F : static_cast<float>(subtracted[i]), static_cast<float>(divisors[i]));
+  }
+  if (pairs.size() * (std::size_t{1} << (8 * element_bytes(type))) > kMaxValuesToTry) return std::nullopt;
+  const DefaultFloatingPoint floating_point;
+  for (const auto& [minus, divisor] : pairs) {
+    if (!divides_exactly(type, minus, divisor, 1 / divisor)) return std::nullopt;
+  }
+  for (std::size_t i = 0, count = divisors.size(); i < count; ++i) {
+    divisors.push_back(1 / static_cast<float>(divisors[i]));
+  }
+  return is_divide ? Arithmetic::kQuotient : Arithmetic::kSubtractQuotient;
 }
 
 template <typename Value>
@@ -204,6 +242,7 @@ class StepPlanner {
     const ElementType computed = compute_type(type_);
     std::size_t used = 1;
     Arithmetic arithmetic = arithmetic_of(operations[0].code);
+    std::vector<double> first = operations[0].operand;
     std::vector<double> second;
     if (operations.size() > 1) {
       if (const auto both = fused(operations[0].code, operations[1].code)) {
@@ -216,13 +255,16 @@ class StepPlanner {
     const bool narrows = computed == ElementType::kFloat64 && operations.size() > used &&
                          operations[used].code == Code::kCast && operations[used].type == ElementType::kFloat32;
     const ElementType to = narrows ? ElementType::kFloat32 : computed;
-    const std::size_t count = std::max(operations[0].operand.size(), second.size());
+    const std::size_t count = std::max(first.size(), second.size());
     if (count != 1 && count != elements_) {
       throw Error(ErrorKind::kArgument, "an operation needs one operand, or one per element");
     }
-    Step step;
-    step.a = make_operand(operations[0].operand, count, computed);
-    if (!second.empty()) step.b = make_operand(std::move(second), count, computed);
+    // Kernels know operands that are all single or all per element.
+    for (auto* operand : {&first, &second}) {
+      if (operand->size() == 1) operand->resize(count, operand->front());
+    }
+    arithmetic = as_quotient(arithmetic, type_, first, second.empty() ? first : second).value_or(arithmetic);
+    Step step{.a = make_operand(first, computed, count > 1), .b = make_operand(second, computed, count > 1)};
     step.compute = kernels_.compute[index_of(type_)][is_swapped_ ? 1 : 0][static_cast<std::size_t>(arithmetic)]
                                    [count > 1 ? 1 : 0][to == ElementType::kFloat64 ? 1 : 0];
     add(std::move(step), to);

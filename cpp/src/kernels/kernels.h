@@ -22,9 +22,25 @@ struct Block {
   std::size_t elements;
 };
 
-// x op a, or (x op a) op b, in the compute type; a and b are one value, or one per element of the record.
-enum class Arithmetic : std::uint8_t { kMultiply, kAdd, kSubtract, kDivide, kMultiplyAdd, kSubtractDivide };
-inline constexpr std::size_t kArithmetics = 6;
+// x op a, or (x op a) op b, in the compute type; a and b are one value, or one per element of the record. A quotient is
+// that of kDivide, worked out with the divisor's reciprocal, which follows the divisors: where that gives the same bits.
+enum class Arithmetic : std::uint8_t {
+  kMultiply,
+  kAdd,
+  kSubtract,
+  kDivide,
+  kQuotient,
+  kMultiplyAdd,
+  kSubtractDivide,
+  kSubtractQuotient,
+};
+inline constexpr std::size_t kArithmetics = 8;
+
+// Types of few enough values that all of them can be tried.
+constexpr bool has_quotient(ElementType type) {
+  return type == ElementType::kInt8 || type == ElementType::kUint8 || type == ElementType::kInt16 ||
+         type == ElementType::kUint16;
+}
 
 // What the operations below take beside the values.
 struct BitField {

@@ -5,6 +5,11 @@
 namespace binfeed::kernels {
 namespace baseline {
 namespace {
+#if defined(__aarch64__)
+constexpr bool kFusesMultiplyAdd = true;
+#else
+constexpr bool kFusesMultiplyAdd = false;  // a function would do it
+#endif
 #include "kernels/feistel.inc"
 #include "kernels/numeric.inc"
 #include "kernels/kernel_bodies.inc"

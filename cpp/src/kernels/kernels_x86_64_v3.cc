@@ -14,6 +14,7 @@
 namespace binfeed::kernels {
 namespace x86_64_v3 {
 namespace {
+constexpr bool kFusesMultiplyAdd = true;
 #include "kernels/feistel.inc"
 #include "kernels/numeric.inc"
 #include "kernels/kernel_bodies.inc"

@@ -155,3 +155,12 @@ def test_with_a_layout_it_gives_decoded_batches(paths: list[Path], reads: int | 
             assert_identical(one, other)
     with pytest.raises(bf.LayoutError, match="record_bytes is 47, but the layout's records have 48"):
         bft.FixedLengthRecordDataset(names, 47, layout=RECORD)
+
+
+def test_as_many_files_in_turns_as_tensorflow_likes(paths: list[Path], expected: Any) -> None:
+    options: dict[str, Any] = {"layout": RECORD, "features": FEATURES, "batch_size": 1000}
+    dataset = bft.FixedLengthRecordDataset(
+        list(map(str, paths)), 48, 4, 5, num_parallel_reads=tf.data.AUTOTUNE, **options
+    )
+    (found,) = dataset.as_numpy_iterator()
+    assert sorted(found["price"]) == sorted(expected["price"])

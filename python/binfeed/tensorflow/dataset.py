@@ -71,7 +71,7 @@ def make_dataset(
     elements = Elements(tuple(reader.outputs), _arrangement(reader, label))
     is_graph = engine == "graph" or (engine == "auto" and _graph_engine_reads(reader))
     if num_parallel_calls is None or num_parallel_calls == tf.data.AUTOTUNE:
-        calls = int(tf.data.AUTOTUNE) if is_graph else min(_processors(), MAX_DEFAULT_PARALLEL_CALLS)
+        calls = int(tf.data.AUTOTUNE) if is_graph else min(processors(), MAX_DEFAULT_PARALLEL_CALLS)
     else:
         calls = positive("num_parallel_calls", num_parallel_calls)
     if is_graph:
@@ -79,7 +79,8 @@ def make_dataset(
     return generator_dataset(reader, schedule, elements, calls, prefetch, reshuffles=reshuffles)
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

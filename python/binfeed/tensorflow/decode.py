@@ -16,6 +16,7 @@ from binfeed.numbers import positive
 from binfeed.planning import plan_output
 from binfeed.reader import as_features
 from binfeed.reader import open as open_files
+from binfeed.tensorflow.dataset import processors
 from binfeed.tensorflow.ops import load_ops
 from binfeed.tensorflow.plan import plan_bytes, tensor_spec
 
@@ -75,7 +76,7 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
         footer_bytes: behind the last record of each file.
         buffer_size: bytes to read ahead, of scalar strings.
         compression_type: ``""``, ``"ZLIB"`` or ``"GZIP"``.
-        num_parallel_reads: files to take turns.
+        num_parallel_reads: files to take turns; ``tf.data.AUTOTUNE`` for as many as there are processors.
         name: of the operation.
         layout: of the records, ``record_bytes`` bytes each.
         features: what comes out, as in :func:`binfeed.open`.
@@ -110,7 +111,8 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
         paths = _paths(filenames)
         if paths is not None and not compression_type:
             reader = open_files(paths, framed, features)
-            return reader.to_tf_dataset(batch_size, cycle_length=num_parallel_reads or 1)
+            reads = processors() if num_parallel_reads == tf.data.AUTOTUNE else num_parallel_reads
+            return reader.to_tf_dataset(batch_size, cycle_length=reads or 1)
         strings = tf.data.FixedLengthRecordDataset(
             filenames, record_bytes, header_bytes, footer_bytes, buffer_size, compression_type, num_parallel_reads, name
         )

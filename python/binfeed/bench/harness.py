@@ -1,0 +1,306 @@
+"""Measuring: peers are checked against the definition in NumPy, then timed in turns, round after round."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from binfeed.bench.server import Conversion, Skipped, Turn, serve
+from binfeed.bench.workload import Source, Workload
+
+CHECK_FILES = 3
+CHECK_RECORDS = 300
+CHECK_BATCH_SIZE = 64
+
+#: Seconds that a peer may take for what has no length of its own.
+PATIENCE = 900
+
+#: Part of a turn that warms up.
+WARM_UP = 0.25
+
+#: TensorFlow on the processor, and quiet.
+_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+
+
+@dataclass
+class Measurement:
+    """One peer on one workload.
+
+    Attributes:
+        peer: its name, that of its module.
+        title: what it does.
+        record_bytes: of the files, per sample.
+        skipped: why there are no turns, if there are none.
+        conversion: what it took to write files of its own format, if it has one.
+        turns: one per round.
+    """
+
+    peer: str
+    title: str
+    record_bytes: int
+    skipped: str = ""
+    conversion: Conversion | None = None
+    turns: list[Turn] = field(default_factory=list)
+
+    @property
+    def rates(self) -> list[float]:
+        """Samples per second of each turn."""
+        return [turn.samples / turn.seconds for turn in self.turns]
+
+    @property
+    def rate(self) -> float:
+        """Samples per second of the median turn."""
+        return statistics.median(self.rates)
+
+    def median(self, quantity: Callable[[Turn], float]) -> float:
+        """Of all turns."""
+        return statistics.median(map(quantity, self.turns))
+
+    @property
+    def first_batch_ms(self) -> float:
+        """From asking for an iterator to its first batch."""
+        return self.median(lambda turn: turn.first_batch_seconds * 1e3)
+
+    @property
+    def cpu_us_per_sample(self) -> float:
+        """Microseconds of all processors."""
+        return self.median(lambda turn: turn.cpu_seconds / turn.samples * 1e6)
+
+    @property
+    def peak_mb(self) -> float:
+        """Of memory, with the pages of files that are mapped."""
+        return max(turn.peak_bytes for turn in self.turns) / 1e6
+
+    @property
+    def mb_in(self) -> float:
+        """Of the files, per second."""
+        return self.rate * self.record_bytes / 1e6
+
+    @property
+    def mb_out(self) -> float:
+        """Of arrays, per second."""
+        return self.rate * self.turns[0].sample_bytes / 1e6
+
+
+class Peer:
+    """A peer in a process of its own, which starts when it is first called, and again when it died."""
+
+    def __init__(self, module: str, threads: int) -> None:
+        self.name = module.rsplit(".", 1)[-1]
+        self._module = module
+        self._threads = threads
+        self._process: Any = None
+        self._connection: Any = None
+
+    def title(self) -> str:
+        """What it does."""
+        try:
+            return str(self._call(PATIENCE, "title"))
+        except Skipped:
+            return self.name
+
+    def prepare(self, workload: Workload, folder: Path) -> Conversion | None:
+        """Convert the files into ``folder``, if the peer must."""
+        conversion: Conversion | None = self._call(PATIENCE, "prepare", workload, folder)
+        return conversion
+
+    def check(self, workload: Workload, folder: Path) -> None:
+        """Compare an epoch with the definition in NumPy.
+
+        Raises:
+            RuntimeError: if a sample is another.
+            Skipped: if the peer cannot do what the workload asks for.
+        """
+        self._call(PATIENCE, "check", workload, self._threads, folder)
+
+    def turn(self, workload: Workload, folder: Path, seconds: float) -> Turn:
+        """Read for so long."""
+        turn: Turn = self._call(PATIENCE, "turn", workload, self._threads, folder, seconds)
+        return turn
+
+    def let_go(self) -> None:
+        """Have it close its files."""
+        if self._process is not None:
+            self._call(PATIENCE, "close")
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._connection.close()
+            self._process.join(5)
+            self._process.kill()
+            self._process = None
+
+    def _call(self, patience: float, method: str, *arguments: Any) -> Any:
+        self._start()
+        self._connection.send((method, arguments))
+        try:
+            if not self._connection.poll(patience):
+                raise EOFError
+            answer = self._connection.recv()
+        except (EOFError, ConnectionError):
+            how = "took too long" if self._process.is_alive() else "died"
+            self.close()
+            raise RuntimeError(f"{self.name} {how} in {method}") from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _start(self) -> None:
+        if self._process is not None:
+            return
+        context = multiprocessing.get_context("spawn")
+        self._connection, other_end = context.Pipe()
+        with _environment():
+            self._process = context.Process(target=serve, args=(other_end, self._module), daemon=False)
+            self._process.start()
+        other_end.close()
+
+
+@contextlib.contextmanager
+def _environment() -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(_ENVIRONMENT)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def peers_of(modules: Sequence[str], threads: int) -> Iterator[list[Peer]]:
+    """Peers, whose processes end with the context."""
+    peers = [Peer(module, threads) for module in modules]
+    try:
+        yield peers
+    finally:
+        for peer in peers:
+            peer.close()
+
+
+def cut(workload: Workload, folder: Path) -> Workload:
+    """The first records of the first files, in small batches, to check peers with."""
+    sources = [_cut(source, folder / str(number)) for number, source in enumerate(workload.sources)]
+    return dataclasses.replace(workload, sources=sources, batch_size=min(workload.batch_size, CHECK_BATCH_SIZE))
+
+
+def _cut(source: Source, folder: Path) -> Source:
+    folder.mkdir(parents=True)
+    layout = source.layout
+    files = []
+    for file, count in zip(source.files[:CHECK_FILES], source.counts(), strict=False):
+        # Files of different lengths, and no whole number of batches.
+        records = min(count, CHECK_RECORDS - len(files))
+        with Path(file).open("rb") as content:
+            head = content.read(layout.header_bytes + records * layout.record_bytes)
+            content.seek(-layout.footer_bytes, os.SEEK_END)
+            foot = content.read(layout.footer_bytes)
+        path = folder / Path(file).name
+        path.write_bytes(head + foot)
+        files.append(str(path))
+    return dataclasses.replace(source, files=files)
+
+
+def check(workload: Workload, peer: Peer, folder: Path) -> None:
+    """Compare a peer's values on the first records with the definition in NumPy.
+
+    Raises:
+        RuntimeError: if a sample is another, or the peer fails.
+        Skipped: if it cannot do what the workload asks for.
+    """
+    converted = folder / f"{peer.name}-check"
+    peer.prepare(workload, converted)
+    peer.check(workload, converted)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long to measure.
+
+    Attributes:
+        rounds: turns of each peer.
+        seconds: of steady reading per turn.
+        cold: whether files are dropped from memory before each turn.
+    """
+
+    rounds: int = 3
+    seconds: float = 1.0
+    cold: bool = False
+
+
+def measure(
+    workload: Workload, peers: Sequence[Peer], folder: Path, settings: Settings, advance: Callable[[str], None]
+) -> list[Measurement]:
+    """Check every peer on the first records, then time all of them in turns.
+
+    Args:
+        workload: what to read.
+        peers: who reads.
+        folder: for converted files and the ones to check with; it must be empty.
+        settings: how long.
+        advance: called with the peer's name after each of its ``rounds + 1`` steps.
+
+    Raises:
+        RuntimeError: if a peer's values are wrong. One that fails otherwise is skipped.
+    """
+    small = cut(workload, folder / "check")
+    measurements = []
+    for peer in peers:
+        measurement = Measurement(peer.name, peer.title(), workload.record_bytes)
+        measurements.append(measurement)
+        try:
+            check(small, peer, folder)
+            measurement.conversion = peer.prepare(workload, folder / peer.name)
+            peer.turn(workload, folder / peer.name, settings.seconds * WARM_UP)
+        except Skipped as reason:
+            measurement.skipped = str(reason)
+        except RuntimeError as error:
+            if "AssertionError" in str(error):
+                raise
+            measurement.skipped = "failed: " + str(error).splitlines()[0]
+        advance(peer.name)
+    for _ in range(settings.rounds):
+        for peer, measurement in zip(peers, measurements, strict=True):
+            if not measurement.skipped:
+                _take_turn(workload, peer, measurement, folder / peer.name, settings)
+            advance(peer.name)
+    for peer in peers:
+        peer.let_go()
+    return measurements
+
+
+def _take_turn(workload: Workload, peer: Peer, measurement: Measurement, folder: Path, settings: Settings) -> None:
+    if settings.cold:
+        peer.close()  # or its mappings would keep the files in memory
+        for path in [*(file for source in workload.sources for file in source.files), *folder.rglob("*")]:
+            drop_from_memory(Path(path))
+    try:
+        measurement.turns.append(peer.turn(workload, folder, settings.seconds))
+    except RuntimeError as error:
+        measurement.skipped = "failed: " + str(error).splitlines()[0]
+
+
+def drop_from_memory(path: Path) -> None:
+    """Make the next read of the file one from the disk; nobody may have it mapped."""
+    if not path.is_file():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
+
+
+def ratio(measurements: Sequence[Measurement], measurement: Measurement, ours: str) -> float | None:
+    """How many times faster ``ours`` is, if both were measured."""
+    reference = next((each for each in measurements if each.peer == ours and not each.skipped), None)
+    return None if reference is None or measurement.skipped else reference.rate / measurement.rate

@@ -1,0 +1,204 @@
+"""A peer in a process of its own: what it is asked for, and what it measures of itself."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from binfeed.bench.in_numpy import as_rows
+from binfeed.bench.workload import NotApplicable, Workload
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one turn of a peer took.
+
+    Attributes:
+        first_batch_seconds: from asking for an iterator to its first batch.
+        samples: after that.
+        seconds: they took.
+        cpu_seconds: of all processors, and of processes that the peer started.
+        peak_bytes: of memory that it had at most, with the pages of files that it had mapped.
+        sample_bytes: of a sample as it comes out.
+    """
+
+    first_batch_seconds: float
+    samples: int
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    sample_bytes: float
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a peer does before it can read.
+
+    Attributes:
+        seconds: it took.
+        bytes: of the files it wrote.
+    """
+
+    seconds: float
+    bytes: int
+
+
+class Skipped(Exception):
+    """A peer was not measured; the text says why."""
+
+
+def serve(connection: Connection, peer: str) -> None:
+    """Answer the calls of :class:`~binfeed.bench.harness.Peer` until the other end is closed."""
+    with Path(os.devnull).open("w") as nowhere:
+        for stream in (1, 2):
+            os.dup2(nowhere.fileno(), stream)
+    server = _Server(peer)
+    with contextlib.suppress(EOFError, KeyboardInterrupt):
+        while True:
+            method, arguments = connection.recv()
+            connection.send(_answer(getattr(server, method), arguments))
+
+
+def _answer(method: Any, arguments: tuple[Any, ...]) -> Any:
+    try:
+        return method(*arguments)
+    except ModuleNotFoundError as error:
+        return Skipped(f"needs the package {error.name}")
+    except NotApplicable as error:
+        return Skipped(str(error))
+    except Exception as error:  # whatever goes wrong in a peer is told, and the others go on
+        text = str(error).strip() or repr(error)
+        return RuntimeError(f"{type(error).__name__}: {text}\n{traceback.format_exc()}")
+
+
+class _Server:
+    def __init__(self, peer: str) -> None:
+        self._peer = peer
+        self._opened: tuple[str, Iterable[Any]] | None = None
+
+    @property
+    def _module(self) -> Any:
+        return importlib.import_module(self._peer)
+
+    def title(self) -> str:
+        """Of the peer."""
+        return str(self._module.title)
+
+    def prepare(self, workload: Workload, folder: Path) -> Conversion | None:
+        """Convert the files, if the peer must."""
+        prepare = getattr(self._module, "prepare", None)
+        if prepare is None:
+            return None
+        folder.mkdir(parents=True)
+        begin = time.perf_counter()
+        prepare(workload, folder)
+        seconds = time.perf_counter() - begin
+        return Conversion(seconds, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
+
+    def check(self, workload: Workload, threads: int, folder: Path) -> None:
+        """One epoch has every sample once, bit by bit; peers may cut and order batches as they like."""
+        expected = np.sort(as_rows(workload.expected()))
+        rows: list[Any] = []
+        missing = len(expected)
+        for batch in self._batches(workload, threads, folder):
+            rows.append(as_rows([np.asarray(array) for array in _arrays(batch)])[:missing])
+            missing -= len(rows[-1])
+            if missing == 0:
+                break
+        self._opened = None
+        if rows[0].dtype != expected.dtype:
+            raise AssertionError(f"samples of {rows[0].dtype.itemsize} bytes, not {expected.dtype.itemsize}")
+        found = np.sort(np.concatenate(rows))
+        wrong = int((found != expected).sum()) if len(found) == len(expected) else abs(len(found) - len(expected))
+        if wrong:
+            raise AssertionError(f"{wrong} of {len(expected)} samples differ from the definition in NumPy")
+
+    def turn(self, workload: Workload, threads: int, folder: Path, seconds: float) -> Turn:
+        """Read for so long after the first batch."""
+        batches = self._batches(workload, threads, folder)
+        _reset_peak()
+        asked = time.perf_counter()
+        iterator = iter(batches)
+        first = next(iterator)
+        begin = now = time.perf_counter()
+        cpu = _cpu_seconds()
+        samples = 0
+        while now - begin < seconds:
+            samples += len(_arrays(next(iterator))[0])
+            now = time.perf_counter()
+        arrays = _arrays(first)
+        sample_bytes = sum(np.asarray(array).nbytes for array in arrays) / len(arrays[0])
+        return Turn(begin - asked, samples, now - begin, _cpu_seconds() - cpu, _peak_bytes(), sample_bytes)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._opened = None
+        gc.collect()
+
+    def _batches(self, workload: Workload, threads: int, folder: Path) -> Iterable[Any]:
+        key = repr((workload.name, workload.sources[0].files[0]))
+        if self._opened is None or self._opened[0] != key:
+            self._opened = None
+            self._opened = key, self._module.batches(workload, threads, folder)
+        return self._opened[1]
+
+
+def _arrays(batch: Any) -> list[Any]:
+    """The arrays of a batch in the order of the outputs."""
+    return list(_flat(batch))
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for part in value.values():
+            yield from _flat(part)
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from _flat(part)
+    else:
+        yield value
+
+
+def _family() -> list[psutil.Process]:
+    process = psutil.Process()
+    return [process, *process.children(recursive=True)]
+
+
+def _cpu_seconds() -> float:
+    total = 0.0
+    for process in _family():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def _reset_peak() -> None:
+    # Where the system does not know that, the peak is that of the process's whole life.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_bytes() -> int:
+    process, *children = _family()
+    peak = int(process.memory_info().rss)
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                peak = int(line.split()[1]) * 1024
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            peak += child.memory_info().rss
+    return peak

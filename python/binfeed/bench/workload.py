@@ -1,0 +1,162 @@
+"""What is measured: files, and the batches to make of them, said once for every reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import binfeed as bf
+from binfeed import reference
+from binfeed.layout import Field
+from binfeed.window import core_window
+
+Array = npt.NDArray[Any]
+
+
+class NotApplicable(Exception):
+    """A reader cannot do what a workload asks for; the text says why."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field as numbers, multiplied or divided by a constant.
+
+    It computes in float32 where the field has up to 16 bits or is float32, else in float64.
+    """
+
+    field: str
+    multiply: float | None = None
+    divide: float | None = None
+
+    def feature(self) -> bf.Feature:
+        """The same for binfeed."""
+        feature = bf.field(self.field)
+        feature = feature if self.multiply is None else feature.scale(self.multiply)
+        return feature if self.divide is None else feature.div(self.divide)
+
+
+@dataclass(frozen=True)
+class Output:
+    """An array of a batch: one column in the shape of its field, or several side by side as float32.
+
+    Attributes:
+        name: of the feature.
+        dtype: of the values.
+        columns: fields of one value each, if there are several.
+    """
+
+    name: str
+    dtype: str
+    columns: tuple[Column, ...]
+
+    def feature(self) -> bf.Feature:
+        """The same for binfeed."""
+        if len(self.columns) > 1:
+            return bf.concat(*(column.feature() for column in self.columns))
+        return self.columns[0].feature().cast(self.dtype)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files of one layout, and what to make of their records."""
+
+    files: Sequence[str]
+    layout: bf.Layout
+    outputs: Sequence[Output]
+
+    @property
+    def features(self) -> Mapping[str, bf.Feature] | bf.Feature:
+        """For binfeed: a lone output is a bare array."""
+        features = {output.name: output.feature() for output in self.outputs}
+        return next(iter(features.values())) if len(features) == 1 else features
+
+    @property
+    def fields(self) -> list[Field]:
+        """Those that the outputs are made of."""
+        names = {column.field for output in self.outputs for column in output.columns}
+        return [field for field in self.layout.fields.values() if field.name in names]
+
+    def counts(self) -> list[int]:
+        """Records of each file."""
+        frame = self.layout.header_bytes + self.layout.footer_bytes
+        return [(Path(file).stat().st_size - frame) // self.layout.record_bytes for file in self.files]
+
+    def expected(self, window: bf.Window | None) -> list[Array]:
+        """The outputs of all samples of all files, by the definition in NumPy."""
+        parts = [self._expected_of(file, window) for file in self.files]
+        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+    def _expected_of(self, file: str, window: bf.Window | None) -> list[Array]:
+        content = np.fromfile(file, np.uint8)
+        body = content[self.layout.header_bytes : len(content) - self.layout.footer_bytes]
+        features = {output.name: output.feature() for output in self.outputs}
+        arrays = list(reference.decode(body, self.layout, features).values())
+        if window is None:
+            return arrays
+        starts = np.arange(0, len(arrays[0]) - core_window(window).span() + 1, window.stride)
+        return [array[starts[:, np.newaxis] + np.arange(window.size) * window.dilation] for array in arrays]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Batches to make of files.
+
+    Attributes:
+        name: a word, for files and command lines.
+        title: a line, for people.
+        sources: one, or several whose files and records belong together, side by side.
+        batch_size: samples per batch.
+        shuffled: whether samples come in random order: an exact shuffle, or as near to it as the reader gets.
+        window: if samples are windows of records.
+        note: what bounds it, or what is special.
+    """
+
+    name: str
+    title: str
+    sources: Sequence[Source]
+    batch_size: int
+    shuffled: bool = False
+    window: bf.Window | None = None
+    note: str = ""
+
+    @property
+    def outputs(self) -> list[Output]:
+        """Of all sources."""
+        return [output for source in self.sources for output in source.outputs]
+
+    @property
+    def record_bytes(self) -> int:
+        """Of one record of each source."""
+        return sum(source.layout.record_bytes for source in self.sources)
+
+    def records(self) -> int:
+        """In all files."""
+        return sum(self.sources[0].counts())
+
+    def expected(self) -> list[Array]:
+        """The outputs of all samples."""
+        return [array for source in self.sources for array in source.expected(self.window)]
+
+    def require_sequence(self, why: str = "it reads batches that lie together") -> None:
+        """For readers that neither shuffle nor make windows.
+
+        Raises:
+            NotApplicable: if the workload asks for that.
+        """
+        if self.shuffled:
+            raise NotApplicable(f"no shuffle: {why}")
+        self.require_records()
+
+    def require_records(self) -> None:
+        """For readers that do not make windows.
+
+        Raises:
+            NotApplicable: if the workload asks for them.
+        """
+        if self.window is not None:
+            raise NotApplicable("no windows")

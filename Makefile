@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := CMakeLists.txt pyproject.toml $(shell find cpp python -type f ! -name '*.pyc')
 
-.PHONY: test test-tensorflow-versions demo benchmark roofline orders develop sanitize clean
+.PHONY: test test-tensorflow-versions demo benchmark benchmark-smoke roofline orders develop sanitize clean
 
 # An environment per purpose, with binfeed installed as a user would.
 $(VENV)/%/installed: $(SOURCES)
@@ -34,8 +34,13 @@ test-tensorflow-versions:
 demo: $(VENV)/demo/installed
 	$(VENV)/demo/bin/python examples/digits.py
 
+# Every workload and reader; the report is out/benchmarks/report.html.
 benchmark: $(VENV)/benchmark/installed
-	$(VENV)/benchmark/bin/python -m benchmarks
+	$(VENV)/benchmark/bin/python -m benchmarks --output out/benchmarks
+
+# Whether they all work and agree with NumPy; nothing is timed.
+benchmark-smoke: $(VENV)/benchmark/installed
+	$(VENV)/benchmark/bin/python -m benchmarks --smoke
 
 # The decoder against loops written by hand.
 roofline: $(VENV)/benchmark/installed

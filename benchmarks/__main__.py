@@ -1,69 +1,130 @@
-"""``python -m benchmarks``: workloads against peers, in one process, interleaved."""
+"""``python -m benchmarks``: workloads against peers, each peer in a process of its own, in turns."""
 
 from __future__ import annotations
 
-import os
-
-# Before TensorFlow is imported, which reads it then.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import argparse
+import contextlib
+import dataclasses
+import json
+import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.harness import Measurement, check, measure, workload_of
-from benchmarks.peers import PEERS
-from benchmarks.report import draw_chart, print_table, write_json
-from benchmarks.workloads import WORKLOADS
+from binfeed.bench.harness import Peer, Settings, measure, peers_of
+from binfeed.bench.table import conclusion, print_table
+from rich.progress import Progress
 
-#: Records per file at scale 1; there are eight files.
-RECORDS_PER_FILE = {"images": 10_000, "ticks": 500_000}
-FILES = 8
-CHECK_FILES = 3
-CHECK_RECORDS = 1_000
+from benchmarks import curves, report, training
+from benchmarks.machine import available_threads, machine
+from benchmarks.peers import PEERS
+from benchmarks.workloads import WORKLOADS, make
+
+PEER_NAMES = [module.rsplit(".", 1)[-1] for module in PEERS]
+EXTRAS = (*curves.CURVES, "training")
 
 #: glibc hands large arrays back to the system and faults them in again, batch by batch, unless told so.
 TUNED_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TOP_PAD_": str(64 << 20)}
 
+#: Enough for every peer to be checked, and to be asked for a few batches.
+SMOKE_SCALE = 0.001
+SMOKE_BATCH_SIZE = 64
+SMOKE = Settings(rounds=1, seconds=0.01)
+
 
 def main() -> None:
     options = parse_options()
-    if options.tuned_malloc and any(os.environ.get(name) != value for name, value in TUNED_MALLOC.items()):
-        # glibc reads these when a process starts.
-        os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], os.environ | TUNED_MALLOC)
-    results: dict[str, Sequence[Measurement]] = {}
-    with tempfile.TemporaryDirectory(prefix="binfeed-", dir=options.folder) as folder:
+    if options.tuned_malloc:
+        os.environ |= TUNED_MALLOC  # glibc reads these when a peer's process starts
+    settings = SMOKE if options.smoke else Settings(options.rounds, options.seconds, options.cold)
+    scale = SMOKE_SCALE if options.smoke else options.scale
+    conditions = {"cache": "cold" if settings.cold else "warm", "scale": scale, "rounds": settings.rounds}
+    run = report.Report(machine() | conditions)
+    modules = [module for module, name in zip(PEERS, PEER_NAMES, strict=True) if name in options.peer]
+    with (
+        tempfile.TemporaryDirectory(prefix="binfeed-", dir=options.folder) as folder,
+        peers_of(modules, available_threads()) as peers,
+    ):
         for name in options.workload:
-            kind = WORKLOADS[name]
-            with workload_of(kind, Path(folder) / "check", CHECK_FILES, CHECK_RECORDS) as small:
-                for peer in options.peer:
-                    check(small, peer)
-            if options.check:
-                print(f"{name}: {', '.join(options.peer)} agree with NumPy")
-                continue
-            records = max(1, int(RECORDS_PER_FILE[name] * options.scale))
-            with workload_of(kind, Path(folder), FILES, records) as workload:
-                results[name] = measure(workload, options.peer, options.rounds, options.seconds)
-            print_table(kind.title, results[name])
+            run.results[name] = measure_workload(name, peers, Path(folder) / name, scale, settings)
             if options.output:
-                draw_chart(options.output / f"{name}.png", kind.title, results[name])
-    if options.output and results:
-        write_json(options.output / "results.json", results)
+                report.write(run, options.output)
+        for name in () if options.smoke else options.extra:
+            with progress(name) as advance:
+                if name == "training":
+                    run.training = training.measure(peers, Path(folder) / name, scale, advance)
+                else:
+                    run.curves[name] = curves.measure(name, modules, Path(folder) / name, scale, advance)
+                if options.output:
+                    report.write(run, options.output)
+            remove(Path(folder) / name)
+    if options.smoke:
+        fail_if_any_failed(run)
+    if options.output:
+        report.write(run, options.output)
         print(f"written to {options.output}")
+    if options.json:
+        json.dump(report.as_json(run), sys.stdout, indent=1)
+
+
+def measure_workload(name: str, peers: Sequence[Peer], folder: Path, scale: float, settings: Settings) -> report.Result:
+    """Write the files, measure, show."""
+    workload = make(name, folder / "files", scale)
+    if settings is SMOKE:
+        workload = dataclasses.replace(workload, batch_size=SMOKE_BATCH_SIZE)
+    with progress(name, len(peers) * (settings.rounds + 1)) as advance:
+        measurements = measure(workload, peers, folder / "converted", settings, advance)
+    if settings is SMOKE:
+        checked = [each.peer for each in measurements if each.turns]
+        print(f"{name}: {len(checked)} readers agree with NumPy: {', '.join(checked)}", flush=True)
+    else:
+        print_table(workload.title, measurements)
+        print(conclusion(measurements), end="\n\n", flush=True)
+    result = report.Result.of(workload, measurements)
+    remove(folder)
+    return result
+
+
+@contextlib.contextmanager
+def progress(name: str, steps: int | None = None) -> Iterator[report.Advance]:
+    """A bar, on a terminal."""
+    with Progress(transient=True) as bar:
+        task = bar.add_task(name, total=steps)
+        yield lambda peer: bar.update(task, advance=1, description=f"{name}: {peer}")
+
+
+def fail_if_any_failed(run: report.Report) -> None:
+    """A peer that fails is skipped in a measurement; where nothing else is asked, it is an error."""
+    failed = [
+        f"{name}, {each.peer}: {each.skipped}"
+        for name, result in run.results.items()
+        for each in result.measurements
+        if each.skipped.startswith("failed")
+    ]
+    if failed:
+        sys.exit("\n".join(failed))
+
+
+def remove(folder: Path) -> None:
+    """Delete what was written."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
 
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--workload", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
-    parser.add_argument("--peer", nargs="+", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--workload", nargs="*", choices=WORKLOADS, default=list(WORKLOADS))
+    parser.add_argument("--peer", nargs="+", choices=PEER_NAMES, default=PEER_NAMES)
+    parser.add_argument("--extra", nargs="*", choices=EXTRAS, default=EXTRAS, help="scaling curves, and training")
     parser.add_argument("--scale", type=float, default=1.0, help="times the number of records")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each peer")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of steady reading per turn")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each peer")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of steady reading per turn")
+    parser.add_argument("--cold", action="store_true", help="drop the files from memory before each turn")
     parser.add_argument("--tuned-malloc", action="store_true", help="set glibc's allocator in the peers' favour")
-    parser.add_argument("--check", action="store_true", help="compare every peer's values with NumPy's, and stop")
-    parser.add_argument("--output", type=Path, help="folder for results.json and the charts")
+    parser.add_argument("--smoke", action="store_true", help="check every peer's values on small files, and stop")
+    parser.add_argument("--output", type=Path, help="folder for results.json, results.md, report.html and charts")
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.add_argument("--folder", type=Path, help="where to write the record files (default: the temporary folder)")
     return parser.parse_args()
 

@@ -13,6 +13,17 @@ from typing import Any
 import binfeed as bf
 import numpy as np
 
+PACKAGES = (
+    "tensorflow",
+    "grain",
+    "array-record",
+    "pyarrow",
+    "webdataset",
+    "mosaicml-streaming",
+    "construct",
+    "kaitaistruct",
+)
+
 
 def available_threads() -> int:
     """The processors that this process may use."""
@@ -27,7 +38,7 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "tensorflow": _version("tensorflow"),
+        **{package: _version(package) for package in PACKAGES},
         "binfeed": asdict(bf.build_info()),
         "malloc": {name: os.environ[name] for name in os.environ if name.startswith("MALLOC_")},
     }

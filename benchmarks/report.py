@@ -1,79 +1,294 @@
-"""Showing measurements: a table in the terminal, JSON, and a bar chart."""
+"""Showing measurements: JSON, Markdown, charts, and one page of HTML that holds it all."""
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import html
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.harness import Measurement, ratio_to_ours
-from benchmarks.machine import machine
-from benchmarks.peers import OURS
+from binfeed.bench.harness import Measurement, ratio
+from binfeed.bench.table import COLUMNS, OURS, is_ours, row_of
+from binfeed.bench.workload import Workload
 
 OURS_COLOR = "#d9480f"
 PEER_COLOR = "#868e96"
 
+#: Called with the name of the peer that did a step.
+Advance = Callable[[str], None]
 
-def print_table(title: str, measurements: Sequence[Measurement]) -> None:
-    """One row per peer."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("reader")
-    for column in ("records/s", "spread", "MB/s", "first batch", "binfeed is"):
-        table.add_column(column, justify="right")
-    for measurement in measurements:
-        ratio = ratio_to_ours(measurements, measurement)
-        rates = measurement.records_per_second
-        table.add_row(
-            measurement.title,
-            f"{measurement.median:,.0f}",
-            f"{min(rates) / measurement.median:.2f} - {max(rates) / measurement.median:.2f}",
-            f"{measurement.megabytes_per_second:,.1f}",
-            f"{measurement.first_batch_ms:,.0f} ms",
-            "" if ratio is None or measurement.peer == OURS else f"{ratio:,.1f} x",
-            style="bold" if measurement.peer == OURS else None,
+
+@dataclass
+class Result:
+    """A workload as it was measured.
+
+    Attributes:
+        title: what it is.
+        note: what bounds it.
+        samples: in its files.
+        batch_size: samples per batch.
+        measurements: one per peer.
+    """
+
+    title: str
+    note: str
+    samples: int
+    batch_size: int
+    measurements: list[Measurement]
+
+    @classmethod
+    def of(cls, workload: Workload, measurements: list[Measurement]) -> Result:
+        """What is shown of a workload."""
+        return cls(workload.title, workload.note, workload.records(), workload.batch_size, measurements)
+
+    @property
+    def measured(self) -> list[Measurement]:
+        """The peers that were, from the slowest to the fastest."""
+        return sorted((each for each in self.measurements if each.turns), key=lambda each: each.rate)
+
+    def best(self, *, ours: bool, gives: str = "") -> Measurement | None:
+        """The fastest of ours, or of the others, of those that give arrays or tensors."""
+        for each in reversed(self.measured):
+            if is_ours(each.peer) == ours and gives in ("", each.turns[0].gives):
+                return each
+        return None
+
+
+@dataclass
+class Report:
+    """All that one run measured.
+
+    Attributes:
+        machine: what it ran on, and how.
+        results: by workload.
+        curves: by title: the axis, and samples per second by peer and place on it.
+        training: rows of a table.
+    """
+
+    machine: dict[str, Any]
+    results: dict[str, Result] = field(default_factory=dict)
+    curves: dict[str, Any] = field(default_factory=dict)
+    training: list[dict[str, Any]] = field(default_factory=list)
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Every number, with those that follow from them."""
+    content = dataclasses.asdict(report)
+    for name, result in report.results.items():
+        for measurement, written in zip(result.measurements, content["results"][name]["measurements"], strict=True):
+            if measurement.turns:
+                written["samples_per_second"] = measurement.rate
+                written["binfeed_is_times"] = ratio(result.measurements, measurement, OURS)
+    return content
+
+
+def write(report: Report, folder: Path) -> None:
+    """``results.json``, ``results.md``, ``report.html`` and a PNG per chart."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(as_json(report), indent=1) + "\n")
+    (folder / "results.md").write_text(markdown(report))
+    charts = {}
+    for name, result in report.results.items():
+        charts[name] = folder / f"{name}.png"
+        draw_bars(charts[name], result)
+    for name, curve in report.curves.items():
+        charts[name] = folder / f"{name}.png"
+        draw_curve(charts[name], curve)
+    (folder / "report.html").write_text(page(report, charts))
+
+
+# Text.
+
+
+SUMMARY_COLUMNS = (
+    *("workload", "binfeed in tf.data, samples/s", "best TensorFlow reader", "samples/s", "times"),
+    *("binfeed's NumPy batches", "best other loader", "samples/s", "times", "note"),
+)
+
+
+def summary(report: Report) -> list[list[str]]:
+    """Per workload: our best beside the best of the others, those that give tensors and those that give arrays."""
+    rows = []
+    for name, result in report.results.items():
+        row = [name]
+        for gives in ("tensors", "arrays"):
+            ours, other = result.best(ours=True, gives=gives), result.best(ours=False, gives=gives)
+            row.append(f"{ours.rate:,.0f}" if ours else "")
+            row += [other.title, f"{other.rate:,.0f}"] if other else ["", ""]
+            row.append(f"{ours.rate / other.rate:,.1f} x" if ours and other else "")
+        rows.append([*row, result.note])
+    return rows
+
+
+def verdict(report: Report) -> str:
+    """In the median, and where we are not ahead."""
+    times = {}
+    for name, result in report.results.items():
+        ours, other = result.best(ours=True, gives="tensors"), result.best(ours=False, gives="tensors")
+        if ours and other:
+            times[name] = ours.rate / other.rate
+    if not times:
+        return "Nothing to compare."
+    behind = [name for name, ratio in times.items() if ratio < 1]
+    where = f"; it is behind in {', '.join(behind)}" if behind else ""
+    return (
+        f"Within tf.data binfeed is {statistics.median(times.values()):,.1f} times as fast as the best TensorFlow "
+        f"reader of each workload, in the median of {len(times)}, and between {min(times.values()):,.1f} and "
+        f"{max(times.values()):,.1f} times{where}."
+    )
+
+
+def markdown(report: Report) -> str:
+    """All tables."""
+    parts = ["# Results", verdict(report), _machine_line(report.machine), _table(SUMMARY_COLUMNS, summary(report))]
+    for name, result in report.results.items():
+        parts += [f"## {name}", f"{result.title}. {result.samples:,} records, batches of {result.batch_size:,}."]
+        rows = [row_of(result.measurements, each) for each in result.measured]
+        parts.append(_table(COLUMNS, rows))
+        if skipped := [f"{each.title}: {each.skipped}" for each in result.measurements if each.skipped]:
+            parts.append("Not measured: " + "; ".join(skipped) + ".")
+    for name, curve in report.curves.items():
+        parts += [f"## {name}", _table((curve["axis"], *curve["rates"]), _curve_rows(curve))]
+    if report.training:
+        parts += [
+            "## Training",
+            _table(tuple(report.training[0]), [list(map(str, row.values())) for row in report.training]),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] + ["--:"] * (len(columns) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _curve_rows(curve: dict[str, Any]) -> list[list[str]]:
+    rates = list(curve["rates"].values())
+    return [
+        [f"{place:,}", *(f"{values[slot]:,.0f}" if values[slot] else "" for values in rates)]
+        for slot, place in enumerate(curve["places"])
+    ]
+
+
+def _training_rows(report: Report) -> list[list[str]]:
+    return [list(map(str, row.values())) for row in report.training]
+
+
+def _machine_line(machine: dict[str, Any]) -> str:
+    shown = {name: value for name, value in machine.items() if value and name != "binfeed"}
+    return ", ".join(f"{name} {value}" for name, value in shown.items()) + "."
+
+
+def page(report: Report, charts: dict[str, Path]) -> str:
+    """One page of HTML that needs nothing else."""
+    body = ["<h1>binfeed against other readers</h1>", f"<p>{html.escape(verdict(report))}</p>"]
+    body.append(f"<p>{html.escape(_machine_line(report.machine))}</p>")
+    body.append(_html_table(SUMMARY_COLUMNS, summary(report)))
+    for name, result in report.results.items():
+        body.append(f"<h2 id='{name}'>{html.escape(result.title)}</h2>")
+        body.append(f"<p>{result.samples:,} records, batches of {result.batch_size:,}. {html.escape(result.note)}</p>")
+        body.append(_image(charts[name]))
+        rows = [row_of(result.measurements, each) for each in reversed(result.measured)]
+        body.append(_html_table(COLUMNS, rows))
+        skipped = [
+            f"<li>{html.escape(f'{each.title}: {each.skipped}')}</li>" for each in result.measurements if each.skipped
+        ]
+        body.append(f"<p>Not measured:</p><ul>{''.join(skipped)}</ul>" if skipped else "")
+    for name, curve in report.curves.items():
+        body += [f"<h2>{html.escape(curve['title'])}</h2>", _image(charts[name])]
+        body.append(_html_table((curve["axis"], *curve["rates"]), _curve_rows(curve)))
+    if report.training:
+        body.append("<h2>Training a small model for one epoch</h2>")
+        body.append(_html_table(tuple(report.training[0]), _training_rows(report)))
+    return f"<!doctype html><meta charset='utf-8'><title>binfeed benchmarks</title>{_STYLE}{''.join(body)}\n"
+
+
+_STYLE = """<style>
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #212529 }
+table { border-collapse: collapse; margin: 1rem 0; font-size: 14px }
+td, th { padding: .25rem .7rem; border-bottom: 1px solid #dee2e6; text-align: right; vertical-align: top }
+td:first-child, th:first-child, td.text { text-align: left }
+tr.ours { font-weight: 600; color: #d9480f }
+img { max-width: 100% }
+</style>
+"""
+
+
+def _html_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
+    lines = []
+    for row in rows:
+        kind = " class='ours'" if row[0].startswith("binfeed") else ""
+        cells = "".join(
+            f"<td{'' if cell[:1].isdigit() or not cell else ' class=text'}>{html.escape(cell)}</td>" for cell in row
         )
-    # Piped output has no width of its own: keep rows whole there.
-    console = Console()
-    Console(width=max(console.width, 120)).print(table)
+        lines.append(f"<tr{kind}>{cells}</tr>")
+    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
 
 
-def write_json(path: Path, results: dict[str, Sequence[Measurement]]) -> None:
-    """Every number, with the machine it was measured on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {
-        "machine": machine(),
-        "workloads": {name: [asdict(each) for each in measurements] for name, measurements in results.items()},
-    }
-    path.write_text(json.dumps(content, indent=2) + "\n")
+def _image(path: Path) -> str:
+    return f"<img src='data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}'>"
 
 
-def draw_chart(path: Path, title: str, measurements: Sequence[Measurement]) -> None:
-    """A bar per peer: MB/s on a logarithmic axis, with the ratio to binfeed beside it."""
-    import matplotlib as mpl  # noqa: PLC0415  (slow to import, and only needed here)
+# Charts.
+
+
+def _pyplot() -> Any:
+    import matplotlib as mpl  # noqa: PLC0415  (slow to import)
 
     mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib import pyplot  # noqa: PLC0415
 
-    figure, axes = plt.subplots(figsize=(9, 0.6 * len(measurements) + 1.4), layout="constrained")
-    values = [measurement.megabytes_per_second for measurement in measurements]
-    colors = [OURS_COLOR if measurement.peer == OURS else PEER_COLOR for measurement in measurements]
-    bars = axes.barh([measurement.title for measurement in measurements], values, color=colors)
+    return pyplot
+
+
+def draw_bars(path: Path, result: Result) -> None:
+    """A bar per peer: samples per second on a logarithmic axis, and how far behind ours it is."""
+    plt = _pyplot()
+    measured = result.measured
+    figure, axes = plt.subplots(figsize=(10, 0.42 * len(measured) + 1.3), layout="constrained")
+    values = [each.rate for each in measured]
+    bars = axes.barh(
+        [each.title for each in measured],
+        values,
+        color=[OURS_COLOR if is_ours(each.peer) else PEER_COLOR for each in measured],
+    )
     labels = []
-    for measurement in measurements:
-        ratio = ratio_to_ours(measurements, measurement)
-        behind = "" if ratio is None or measurement.peer == OURS else f"   binfeed is {ratio:,.1f} x"
-        labels.append(f"{measurement.megabytes_per_second:,.1f} MB/s{behind}")
+    for each in measured:
+        times = ratio(result.measurements, each, OURS)
+        behind = "" if times is None or is_ours(each.peer) else f"   {times:,.1f} x"
+        labels.append(f"{each.rate:,.0f}{behind}")
     axes.bar_label(bars, labels, padding=4)
     axes.set_xscale("log")
-    axes.set_xlim(min(values) / 3, max(values) * 300)
-    axes.set_xlabel("MB/s of the files, logarithmic")
-    axes.set_title(title, loc="left")
-    axes.invert_yaxis()
+    axes.set_xlim(min(values) / 3, max(values) * (max(values) / min(values)) ** 0.35 * 5)
+    axes.set_xlabel("samples per second, logarithmic; x: binfeed's graph engine is so many times faster")
+    axes.set_title(result.title, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def draw_curve(path: Path, curve: dict[str, Any]) -> None:
+    """Samples per second of each peer along an axis."""
+    plt = _pyplot()
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    for title, rates in curve["rates"].items():
+        ours = title.startswith("binfeed")
+        places = [(place, rate) for place, rate in zip(curve["places"], rates, strict=True) if rate]
+        style = {"color": OURS_COLOR, "linewidth": 2.5} if ours else {"linewidth": 1.2}
+        axes.plot(*zip(*places, strict=True), "o-", label=title, **style)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(curve["places"], [f"{place:,}" for place in curve["places"]])
+    axes.set_yscale("log")
+    axes.set_xlabel(curve["axis"])
+    axes.set_ylabel(curve["unit"])
+    axes.set_title(curve["title"], loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=110)
     plt.close(figure)

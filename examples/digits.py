@@ -19,13 +19,15 @@ import binfeed as bf
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from binfeed.bench.harness import Settings, measure, peers_of
+from binfeed.bench.peers import PEERS
+from binfeed.bench.table import conclusion, print_table
+from binfeed.bench.workload import Column, Output, Source, Workload
 from sklearn.datasets import load_digits
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the benchmarks stand beside the examples
-from benchmarks.harness import check, measure
-from benchmarks.peers import PEERS
-from benchmarks.report import draw_chart, print_table
-from benchmarks.workloads.images import Images
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the charts of the benchmarks stand beside the examples
+from benchmarks.machine import available_threads
+from benchmarks.report import Result, draw_bars
 
 OUTPUT = Path("out")
 TRAINING_FILES = 4
@@ -81,28 +83,27 @@ def train(folder: Path) -> float:
     return float(accuracy)
 
 
-class Digits(Images):
-    """The digits again and again, as a workload for the benchmarks."""
-
-    name = "digits"
-    title = "Digits: 65-byte records to float32 / 255 and a label, 4096 at a time"
-    record = RECORD
-    batch_size = 4096  # of records this small; what a loop in Python costs per batch hides the readers otherwise
-
-    def make_records(self, number: int, count: int) -> npt.NDArray[Any]:
-        del number
-        return np.resize(digits(), count)
-
-
 def compare(folder: Path) -> None:
     """Print and draw how fast each reader feeds the same batches of a larger set of files."""
-    for peer in PEERS:
-        check(Digits(folder / "check", files=2, records_per_file=1797), peer)
-    print(f"{len(PEERS)} readers give the same values")
-    workload = Digits(folder, files=8, records_per_file=1797 * COPIES)
-    measurements = measure(workload, list(PEERS), rounds=3, seconds=1.0)
+    files = [str(folder / f"many-{number}.bin") for number in range(8)]
+    for file in files:
+        np.resize(digits(), 1797 * COPIES).tofile(file)
+    outputs = [
+        Output("image", "float32", (Column("image", divide=16),)),
+        Output("label", "int32", (Column("label"),)),
+    ]
+    workload = Workload(
+        name="digits",
+        title="Digits: 65-byte records to float32 / 16 and a label, 4096 at a time",
+        sources=[Source(files, bf.Layout(RECORD), outputs)],
+        batch_size=4096,  # of records this small; what a loop in Python costs per batch hides the readers otherwise
+    )
+    with peers_of(PEERS, available_threads()) as peers:
+        measurements = measure(workload, peers, folder / "compare", Settings(), lambda peer: None)
     print_table(workload.title, measurements)
-    draw_chart(OUTPUT / "digits.png", workload.title, measurements)
+    print(conclusion(measurements))
+    OUTPUT.mkdir(exist_ok=True)
+    draw_bars(OUTPUT / "digits.png", Result.of(workload, measurements))
     print(f"drawn in {OUTPUT / 'digits.png'}")
 
 

@@ -4,50 +4,237 @@ from __future__ import annotations
 
 import ctypes
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import binfeed as bf
+import numpy as np
 import pytest
+import tensorflow as tf
+from binfeed import reference
+from binfeed.bench import harness, in_numpy, in_tensorflow, peers, table
+from binfeed.bench.server import Conversion, Turn, _Server
+from binfeed.bench.workload import Column, NotApplicable, Output, Source, Workload
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from benchmarks import harness, report
+from benchmarks import report
 from benchmarks.orders import __main__ as orders
-from benchmarks.peers import OURS, PEERS
+from benchmarks.peers import PEERS
 from benchmarks.roofline import __main__ as roofline
 from benchmarks.roofline.cases import cases
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import WORKLOADS, make
+from tests.conftest import assert_identical
+
+THREADS = 2
 
 
-@pytest.mark.parametrize("peer", PEERS)
+def small(name: str, folder: Path) -> Workload:
+    return harness.cut(make(name, folder, 0.0005), folder / "cut")
+
+
+def check(peer: str, workload: Workload, folder: Path) -> None:
+    """What a peer's process does, in this one."""
+    server = _Server(peer)
+    try:
+        server.prepare(workload, folder / "converted")
+        server.check(workload, THREADS, folder / "converted")
+    except NotApplicable as reason:
+        pytest.skip(str(reason))
+    except ModuleNotFoundError as error:
+        pytest.skip(f"needs {error.name}")
+
+
 @pytest.mark.parametrize("name", WORKLOADS)
+def test_workloads_are_what_they_say(name: str, tmp_path: Path) -> None:
+    workload = small(name, tmp_path)
+    assert workload.name == name
+    assert len({tuple(source.counts()) for source in workload.sources}) == 1
+    assert workload.records() > 2 * workload.batch_size
+    check(peers.OURS, workload, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "peer", [peer for peer in PEERS if peer != peers.OURS], ids=lambda peer: peer.rsplit(".", 1)[-1]
+)
+@pytest.mark.parametrize("name", ["ticks", "idx", "shuffle", "windows"])
 def test_every_peer_gives_the_values_of_numpy(name: str, peer: str, tmp_path: Path) -> None:
-    kind = WORKLOADS[name]
-    # Two files of batches and a rest each.
-    workload = kind(tmp_path, 2, kind.batch_size * 2 + 3)
-    harness.check(workload, peer)
+    check(peer, small(name, tmp_path), tmp_path)
 
 
-def test_a_peer_that_gives_other_values_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    workload = WORKLOADS["images"](tmp_path, 1, 300)
-    records = workload.records()
-    records["image"][17, 5] ^= 1
-    monkeypatch.setattr(workload, "records", lambda: records)
-    with pytest.raises(AssertionError, match="disagree on images"):
-        harness.check(workload, OURS)
+NUMBERS = (
+    "?",
+    "i1",
+    "u1",
+    "<i2",
+    ">u2",
+    "<u4",
+    ">i4",
+    "<i8",
+    ">u8",
+    "<f2",
+    ">f4",
+    "<f8",
+    "<u3",
+    ">i3",
+    "<u6",
+    ">i6",
+    "<i7",
+)
 
 
-def test_results_are_a_table_a_chart_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    workload = WORKLOADS["images"](tmp_path, 2, 600)
-    measurements = harness.measure(workload, ["fixed_length_whole", OURS], rounds=2, seconds=0.05)
-    assert [len(measurement.records_per_second) for measurement in measurements] == [2, 2]
-    ratio = harness.ratio_to_ours(measurements, measurements[0])
-    assert ratio == measurements[1].median / measurements[0].median
-    report.print_table("a title", measurements)
-    assert "binfeed, graph engine" in capsys.readouterr().out
-    report.draw_chart(tmp_path / "chart.png", "a title", measurements)
-    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
-    report.write_json(tmp_path / "results.json", {"images": measurements})
+@settings(max_examples=60, deadline=None)
+@given(
+    types=st.lists(st.tuples(st.sampled_from(NUMBERS), st.sampled_from(["", "(3)", "(2,2)"])), min_size=1, max_size=5),
+    padding=st.integers(0, 9),
+    constant=st.sampled_from([None, 0.25, 3.0]),
+    seed=st.integers(0, 99),
+)
+def test_decoding_by_hand_is_that_of_the_definition(
+    types: list[tuple[str, str]], padding: int, constant: float | None, seed: int
+) -> None:
+    fields = {f"field{number}": shape + type_ for number, (type_, shape) in enumerate(types)}
+    layout = bf.Layout(fields | ({"padding": f"V{padding}"} if padding else {}))
+    single = [name for name in fields if not layout[name].shape]
+    outputs = [Output(name, "float32", (Column(name, divide=constant),)) for name in fields]
+    if len(single) > 1:
+        outputs.append(Output("block", "float32", tuple(Column(name, multiply=constant) for name in single)))
+    source = Source([], layout, outputs)
+    raw = np.random.default_rng(seed).integers(0, 256, (7, layout.record_bytes), np.uint8)
+    for field in layout.fields.values():
+        if field.type.name == "bool":
+            raw[:, field.offset : field.end] %= 2
+        if field.type.name.startswith("float"):  # neither NaN, whose bits nothing defines, nor what TensorFlow flushes
+            values = np.random.default_rng(seed).uniform(-9, 9, (7, field.elements)).astype(field.type.spelling)
+            raw[:, field.offset : field.end] = values.view(np.uint8)
+
+    expected = list(reference.decode(raw, layout, {output.name: output.feature() for output in outputs}).values())
+    with np.errstate(over="ignore"):
+        found = in_numpy.batch_of(source, raw.view(in_numpy.record_dtype(layout)).reshape(7))
+    for one, other in zip(found, expected, strict=True):
+        assert_identical(one, other)
+    strings = tf.constant([row.tobytes() for row in raw])
+    for tensors in (
+        in_tensorflow.batch_of_strings(source, strings),
+        in_tensorflow.batch_of_whole(source, tf.constant(raw.tobytes())),
+    ):
+        for tensor, other in zip(tensors, expected, strict=True):
+            assert_identical(tensor.numpy(), other)
+
+
+def test_types_that_others_have_not_are_refused() -> None:
+    layout = bf.Layout({"packed": "(8)<uint12", "float": ">ibm32"})
+    raw = np.zeros((2, layout.record_bytes), np.uint8)
+    for name in layout.fields:
+        source = Source([], layout, [Output("x", "float32", (Column(name),))])
+        with pytest.raises(NotApplicable, match=f"no type for field '{name}'"):
+            in_numpy.batch_of(source, raw.view(in_numpy.record_dtype(layout)).reshape(2))
+        with pytest.raises(NotApplicable, match=f"no type for field '{name}'"):
+            in_tensorflow.batch_of_strings(source, tf.constant([row.tobytes() for row in raw]))
+
+
+def measured(workload: Workload, modules: list[str], folder: Path) -> list[harness.Measurement]:
+    steps: list[str] = []
+    with harness.peers_of(modules, THREADS) as processes:
+        found = harness.measure(workload, processes, folder, harness.Settings(2, 0.02), steps.append)
+    assert sorted(steps) == sorted([module.rsplit(".", 1)[-1] for module in modules] * 3)
+    return found
+
+
+def test_peers_take_turns_in_processes_of_their_own(tmp_path: Path) -> None:
+    ways = ["binfeed.bench.peers.binfeed_batches", "tests.peers.dies", "tests.peers.needs", "tests.peers.converts"]
+    ours, dies, needs, converts = measured(small("ticks", tmp_path), ways, tmp_path / "work")
+    assert len(ours.turns) == len(ours.rates) == 2
+    assert ours.rate == sum(ours.rates) / 2
+    assert ours.mb_in == ours.rate * 48 / 1e6
+    assert ours.mb_out == ours.rate * 24 / 1e6
+    assert 1 < ours.peak_mb < 2000
+    assert ours.turns[0].gives == "arrays"
+    assert dies.skipped == "failed: dies died in check"
+    assert needs.skipped == "needs the package surely_not_there"
+    assert converts.conversion is not None
+    assert (converts.conversion.bytes, converts.conversion.samples) == (897 * 48, 897)
+    ratio = harness.ratio([ours, converts], converts, "binfeed_batches")
+    assert ratio == ours.rate / converts.rate
+    assert harness.ratio([ours, dies], dies, "binfeed_batches") is None
+
+
+def test_a_peer_that_gives_other_values_is_caught(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="AssertionError: 1 of 897 samples differ from the definition in NumPy"):
+        measured(small("ticks", tmp_path), ["tests.peers.wrong"], tmp_path / "work")
+
+
+def measurement(peer: str, rate: int, gives: str, **others: Any) -> harness.Measurement:
+    turns = [Turn(0.01, rate * times, 1.0, 0.5, 10**8, 24, gives) for times in (1, 2, 3)]
+    return harness.Measurement(peer, f"the {peer}", 48, turns=turns, **others)
+
+
+def test_results_are_tables_charts_and_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    measurements = [
+        measurement("slow", 10, "tensors"),
+        measurement("converted", 100, "arrays", conversion=Conversion(2.0, 5000, 1000)),
+        harness.Measurement("absent", "the absent", 48, skipped="needs <b>"),
+        measurement("binfeed_graph", 1000, "tensors"),
+    ]
+    table.print_table("a title", measurements)
+    shown = capsys.readouterr().out
+    assert "100.0 x" in shown
+    assert "2,000.0 us, 5 B each" in shown
+    assert "not measured: the absent: needs <b>" in shown
+    assert "the binfeed_graph gives 2,000 samples per second, 10.0 times as many as" in table.conclusion(measurements)
+    assert "the slow is 2.0 times as fast" in table.conclusion(
+        [measurement("slow", 10, "tensors"), measurement("binfeed_graph", 5, "tensors")]
+    )
+
+    result = report.Result("a title", "a note", 1000, 10, measurements)
+    curve = {"title": "A curve", "axis": "size", "unit": "per s", "places": [1, 2], "rates": {"binfeed": [3.0, 0.0]}}
+    run = report.Report({"processor": "fast"}, {"work": result}, {"curve": curve}, [{"feed": "a", "waiting": "5%"}])
+    assert "100.0 times as fast as the best TensorFlow reader" in report.verdict(run)
+    report.write(run, tmp_path)
     written = json.loads((tmp_path / "results.json").read_text())
-    assert written["workloads"]["images"][1]["records_per_second"] == measurements[1].records_per_second
-    assert written["machine"]["binfeed"]["running"]
+    assert written["results"]["work"]["measurements"][0]["samples_per_second"] == 20
+    assert written["results"]["work"]["measurements"][0]["binfeed_is_times"] == 100
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/png;base64") == 2
+    assert "needs &lt;b&gt;" in page
+    assert "src='http" not in page
+    assert (
+        "| work | 2,000 | the slow | 20 | 100.0 x |  | the converted | 200 |  | a note |"
+        in (tmp_path / "results.md").read_text()
+    )
+    assert (tmp_path / "work.png").read_bytes().startswith(b"\x89PNG")
+
+
+def bench(*arguments: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "binfeed", "bench", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_readers_are_compared_on_files_of_ones_own(tmp_path: Path) -> None:
+    records = np.zeros(3000, [("time", "<u8"), ("pixels", "u1", (5,)), ("tag", "S3"), ("price", ">f4")])
+    records["time"] = np.arange(3000)
+    for number in range(2):
+        (tmp_path / f"{number}.bin").write_bytes(b"head" + records.tobytes())
+    bf.Layout(records.dtype).save(tmp_path / "layout.yaml")
+    quick = ["--rounds", 1, "--seconds", 0.02, "--header-bytes", 4, "--layout", tmp_path / "layout.yaml"]
+    found = bench(tmp_path / "*.bin", *quick, "--shuffle", "--peer", "fixed_length_batches", "binfeed_graph")
+    assert found.returncode == 0, found.stderr
+    assert "2 files, records of 20 bytes to float32 (without tag)" in found.stdout
+    assert re.search("[0-9.]+ times as (many|fast) as the best of", " ".join(found.stdout.split()))
+
+    missing = bench(tmp_path / "none.bin", *quick)
+    assert missing.returncode == 1
+    assert "none.bin" in missing.stderr
+    assert "Traceback" not in missing.stderr
+    misspelt = bench(tmp_path / "*.bin", *quick, "--peer", "binfeed_grahp")
+    assert "there is no reader 'binfeed_grahp'; did you mean 'binfeed_graph'" in misspelt.stderr
+    wrong = bench(tmp_path / "*.bin", *quick[:-2], "--layout", "(7)u1")
+    assert "0.bin" in wrong.stderr
+    assert "records of 7 bytes" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
 
 
 @pytest.fixture(scope="module")

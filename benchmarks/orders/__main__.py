@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.machine import machine
 from benchmarks.orders import experiments
 from benchmarks.report import OURS_COLOR, PEER_COLOR
-from benchmarks.workloads.ticks import Ticks
+from benchmarks.workloads.ticks import tick_files
 
 EXPERIMENTS = ("shuffles", "scaling", "windows", "cold", "blocks")
 
@@ -33,7 +33,7 @@ def run(name: str, folder: Path, records: int, rounds: int) -> experiments.Resul
         )
     if name == "blocks":
         return experiments.blocks(records * 25, files=100, batch_size=1024)
-    (path,) = map(Path, Ticks(folder, 1, records * (5 if name == "cold" else 1)).files)
+    path = Path(tick_files(folder, 1, records * (5 if name == "cold" else 1)).files[0])
     try:
         return getattr(experiments, name)(path, rounds)  # type: ignore[no-any-return]
     finally:

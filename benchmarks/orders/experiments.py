@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -16,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from binfeed import _core
+from binfeed.bench.harness import drop_from_memory
 
-from benchmarks.workloads.ticks import Ticks
+from benchmarks.workloads.ticks import FEATURES, RECORD
 
 Results = dict[str, Any]
 
@@ -49,7 +49,7 @@ def per_second(batches: Iterable[Any], limit: float = np.inf) -> float:
 
 def shuffles(path: Path, rounds: int) -> Results:
     """Millions of 48-byte ticks per second to a float32 block, warm: our shuffles and that of tf.data."""
-    reader = bf.open(path, Ticks.record, Ticks.features)
+    reader = bf.open(path, RECORD, FEATURES)
     values: npt.NDArray[Any] = np.concatenate([np.asarray(batch) for batch in reader.batches(1 << 16)])
     slices = tf.data.Dataset.from_tensor_slices(values).shuffle(10_000, seed=1).batch(TF_BATCH_SIZE)
 
@@ -95,13 +95,13 @@ def scaling(folder: Path, sizes: list[int], rounds: int) -> Results:
 def windows(path: Path, rounds: int) -> Results:
     """GB/s that come out: windows of 64 ticks at stride 1, memcpy, and Keras."""
     value = bf.field("average").cast("float32")
-    single = bf.open(path, Ticks.record, value)
+    single = bf.open(path, RECORD, value)
     rows = np.concatenate([np.asarray(batch) for batch in single.batches(1 << 16)])[:1_000_000]
     theirs = tf.keras.utils.timeseries_dataset_from_array(rows, None, WINDOW, batch_size=TF_BATCH_SIZE)
     source, target = np.ones(24 << 20, np.uint8), np.ones(24 << 20, np.uint8)
 
     def ours(features: bf.Feature, row_bytes: int, shuffle: bool) -> Callable[[], float]:
-        reader = bf.open(path, Ticks.record, features, window=bf.Window(WINDOW))
+        reader = bf.open(path, RECORD, features, window=bf.Window(WINDOW))
 
         def measure() -> float:
             batches = itertools.islice(reader.batches(TF_BATCH_SIZE, shuffle=shuffle, seed=1), 2000)
@@ -116,8 +116,8 @@ def windows(path: Path, rounds: int) -> Results:
 
     ways = {
         "one float32, in sequence": ours(value, 4, shuffle=False),
-        "six fields, in sequence": ours(Ticks.features, 24, shuffle=False),
-        "six fields, shuffled": ours(Ticks.features, 24, shuffle=True),
+        "six fields, in sequence": ours(FEATURES, 24, shuffle=False),
+        "six fields, shuffled": ours(FEATURES, 24, shuffle=True),
         "memcpy": memcpy,
         "timeseries_dataset_from_array, one float32": lambda: per_second(theirs, limit=1.0) * WINDOW * 4 / 1e9,
     }
@@ -130,7 +130,7 @@ def cold(path: Path, rounds: int) -> Results:
     def way(shuffle: Any, batches: int, *, ahead: bool) -> Callable[[], float]:
         def measure() -> float:
             drop_from_memory(path)
-            with bf.open(path, Ticks.record, Ticks.features) as reader:
+            with bf.open(path, RECORD, FEATURES) as reader:
                 if not ahead:
                     reader.read_ahead = lambda *_: None  # type: ignore[method-assign]
                 return per_second(itertools.islice(reader.batches(BATCH_SIZE, shuffle=shuffle, seed=1), batches)) / 1e6
@@ -147,7 +147,7 @@ def cold(path: Path, rounds: int) -> Results:
 def blocks(records: int, files: int, batch_size: int) -> Results:
     """How well block shuffles mix, and how scattered they read: 48-byte records of files of equal size."""
     starts = [records * number // files for number in range(files + 1)]
-    block = (1 << 20) // Ticks.record.itemsize
+    block = (1 << 20) // RECORD.itemsize
     instruction_set = _core.default_instruction_set()
     orders = {"sequential": _core.Order.sequential(records)}
     for window in (16, 64, 256):
@@ -189,16 +189,6 @@ def sparse_file(folder: Path, size: int) -> Iterator[Path]:
         yield path
     finally:
         path.unlink()
-
-
-def drop_from_memory(path: Path) -> None:
-    """Make the next read of the file one from the disk; nobody may have it mapped."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(descriptor)
 
 
 def anonymous_memory() -> int:

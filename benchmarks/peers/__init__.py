@@ -1,33 +1,23 @@
-"""One way to feed batches per file: a ``title``, and ``dataset(workload, threads)``, an endless tf.data.Dataset.
-
-Every peer gets the same number of threads, prefetches as much, and gives the same arrays.
-"""
+"""Readers that need packages or formats of their own, written like those of :mod:`binfeed.bench.peers`."""
 
 from __future__ import annotations
 
-from types import ModuleType
+from binfeed.bench import peers
 
-from benchmarks.peers import (
-    binfeed_generator,
-    binfeed_graph,
-    fixed_length_strings,
-    fixed_length_whole,
-    memmap_generator,
-    py_function,
-    record_generator,
+PEERS = (
+    *(
+        f"{__name__}.{name}"
+        for name in (
+            "construct_generator",
+            "kaitai_generator",
+            "webdataset_tar",
+            "mosaicml_streaming",
+            "tfrecord",
+            "saved_dataset",
+            "grain_arrayrecord",
+            "parquet",
+            "keras_timeseries",
+        )
+    ),
+    *peers.PEERS,
 )
-
-#: From the slowest idea to ours, which is last.
-PEERS: dict[str, ModuleType] = {
-    module.__name__.rsplit(".", 1)[-1]: module
-    for module in (
-        record_generator,
-        py_function,
-        fixed_length_strings,
-        fixed_length_whole,
-        memmap_generator,
-        binfeed_generator,
-        binfeed_graph,
-    )
-}
-OURS = "binfeed_graph"

@@ -9,8 +9,8 @@ import binfeed as bf
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.workloads.images import Images
-from benchmarks.workloads.ticks import Ticks
+from benchmarks.workloads import images
+from benchmarks.workloads.ticks import RECORD
 
 COLUMNS = 135
 
@@ -42,7 +42,7 @@ class Case:
 
 def _ticks() -> tuple[bf.Layout, list[bf.Feature]]:
     columns = [bf.field("price").scale(1e-9), *map(bf.field, ("size", "bid", "ask", "orders", "average"))]
-    return bf.Layout(Ticks.record), [column.cast("float32") for column in columns]
+    return bf.Layout(RECORD), [column.cast("float32") for column in columns]
 
 
 def cases() -> list[Case]:
@@ -59,8 +59,8 @@ def cases() -> list[Case]:
         Case(
             "images",
             "3073-byte images, u8 / 255",
-            bf.Layout(Images.record),
-            Images.features,
+            images.LAYOUT,
+            {output.name: output.feature() for output in images.OUTPUTS},
             256,
             "division",
         ),

@@ -125,6 +125,10 @@ class Peer:
         turn: Turn = self._call(PATIENCE, "turn", workload, self._threads, folder, seconds)
         return turn
 
+    def use(self, workload: Workload, folder: Path, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What ``function(batches, *arguments)`` returns, called in the peer's process."""
+        return self._call(PATIENCE, "use", workload, self._threads, folder, function, arguments)
+
     def let_go(self) -> None:
         """Have it close its files."""
         if self._process is not None:
@@ -195,7 +199,7 @@ def cut(workload: Workload, folder: Path) -> Workload:
 def _cut(source: Source, folder: Path) -> Source:
     folder.mkdir(parents=True)
     layout = source.layout
-    files = []
+    files: list[str] = []
     for file, count in zip(source.files[:CHECK_FILES], source.counts(), strict=False):
         # Files of different lengths, and no whole number of batches.
         records = min(count, CHECK_RECORDS - len(files))
@@ -280,8 +284,8 @@ def measure(
 def _take_turn(workload: Workload, peer: Peer, measurement: Measurement, folder: Path, settings: Settings) -> None:
     if settings.cold:
         peer.close()  # or its mappings would keep the files in memory
-        for path in [*(file for source in workload.sources for file in source.files), *folder.rglob("*")]:
-            drop_from_memory(Path(path))
+        for path in [*(Path(file) for source in workload.sources for file in source.files), *folder.rglob("*")]:
+            drop_from_memory(path)
     try:
         measurement.turns.append(peer.turn(workload, folder, settings.seconds))
     except RuntimeError as error:

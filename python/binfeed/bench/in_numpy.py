@@ -27,7 +27,7 @@ def record_dtype(layout: Layout) -> np.dtype[Any]:
             "formats": [dtype for _, dtype in fields],
             "offsets": [field.offset for field, _ in fields],
             "itemsize": layout.record_bytes,
-        }  # type: ignore[arg-type]
+        }
     )
 
 

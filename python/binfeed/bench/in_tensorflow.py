@@ -17,17 +17,12 @@ _DECODED = {"int8", "uint8", "int16", "uint16", "int32", "int64", "float16", "fl
 
 def signature(workload: Workload) -> tuple[tf.TensorSpec, ...]:
     """The components of a batch of any size."""
-    return tuple(tf.TensorSpec(shape, output.dtype) for shape, output in _shapes(workload))
-
-
-def _shapes(workload: Workload) -> list[tuple[tuple[int | None, ...], Output]]:
-    shapes: list[tuple[tuple[int | None, ...], Output]] = []
-    for source in workload.sources:
-        for output in source.outputs:
-            several = len(output.columns) > 1
-            inner = (len(output.columns),) if several else source.layout[output.columns[0].field].shape
-            shapes.append(((None, *inner), output))
-    return shapes
+    leading = (None,) if workload.window is None else (None, workload.window.size)
+    return tuple(
+        tf.TensorSpec((*leading, *source.shape_of(output)), output.dtype)
+        for source in workload.sources
+        for output in source.outputs
+    )
 
 
 def batch_of_strings(source: Source, strings: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -86,7 +81,7 @@ def _from_words(table: tf.Tensor, word: int, field: Field) -> tf.Tensor:
 
 def _sum_of(words: tf.Tensor, word: int, field: Field) -> tf.Tensor:
     """Integers that TensorFlow has not, added up."""
-    unsigned = tf.cast(tf.bitcast(words, tf.uint32) if word == 4 else words, tf.int64)  # noqa: PLR2004
+    unsigned = tf.cast(tf.bitcast(words, tf.uint32) if word == 4 else words, tf.int64)
     factors = tf.constant([1 << (8 * word * number) for number in range(field.type.bytes // word)], tf.int64)
     whole = tf.reduce_sum(unsigned * factors, axis=-1)
     if field.type.name.startswith("uint"):
@@ -113,7 +108,7 @@ def _output(source: Source, output: Output, values: Callable[[Field], tf.Tensor]
 def _computed(values: tf.Tensor, column: Column) -> tf.Tensor:
     if column.multiply is None and column.divide is None:
         return values
-    values = tf.cast(values, tf.float32 if values.dtype.size <= 2 or values.dtype == tf.float32 else tf.float64)  # noqa: PLR2004
+    values = tf.cast(values, tf.float32 if values.dtype.size <= 2 or values.dtype == tf.float32 else tf.float64)
     values = values if column.multiply is None else values * column.multiply
     return values if column.divide is None else values / column.divide
 

@@ -8,7 +8,7 @@ import importlib
 import os
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -32,6 +32,7 @@ class Turn:
         cpu_seconds: of all processors, and of processes that the peer started.
         peak_bytes: of memory that it had at most, with the pages of files that it had mapped.
         sample_bytes: of a sample as it comes out.
+        gives: ``"arrays"`` of NumPy or ``"tensors"`` of TensorFlow.
     """
 
     first_batch_seconds: float
@@ -40,6 +41,7 @@ class Turn:
     cpu_seconds: float
     peak_bytes: int
     sample_bytes: float
+    gives: str
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,16 @@ class Conversion:
     Attributes:
         seconds: it took.
         bytes: of the files it wrote.
+        samples: in them.
     """
 
     seconds: float
     bytes: int
+    samples: int
+
+    def per_sample(self) -> str:
+        """In words."""
+        return f"{self.seconds / self.samples * 1e6:,.1f} us, {self.bytes / self.samples:,.0f} B each"
 
 
 class Skipped(Exception):
@@ -103,9 +111,10 @@ class _Server:
             return None
         folder.mkdir(parents=True)
         begin = time.perf_counter()
-        prepare(workload, folder)
+        samples = prepare(workload, folder)
         seconds = time.perf_counter() - begin
-        return Conversion(seconds, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        return Conversion(seconds, size, samples)
 
     def check(self, workload: Workload, threads: int, folder: Path) -> None:
         """One epoch has every sample once, bit by bit; peers may cut and order batches as they like."""
@@ -138,9 +147,18 @@ class _Server:
         while now - begin < seconds:
             samples += len(_arrays(next(iterator))[0])
             now = time.perf_counter()
+        cpu = _cpu_seconds() - cpu
+        peak = _peak_bytes()
         arrays = _arrays(first)
         sample_bytes = sum(np.asarray(array).nbytes for array in arrays) / len(arrays[0])
-        return Turn(begin - asked, samples, now - begin, _cpu_seconds() - cpu, _peak_bytes(), sample_bytes)
+        gives = "arrays" if isinstance(arrays[0], np.ndarray) else "tensors"
+        return Turn(begin - asked, samples, now - begin, cpu, peak, sample_bytes, gives)
+
+    def use(
+        self, workload: Workload, threads: int, folder: Path, function: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> Any:
+        """What ``function`` makes of the batches, as tuples."""
+        return function(map(_arrays, self._batches(workload, threads, folder)), *arguments)
 
     def close(self) -> None:
         """Let go of the files."""

@@ -81,6 +81,11 @@ class Source:
         names = {column.field for output in self.outputs for column in output.columns}
         return [field for field in self.layout.fields.values() if field.name in names]
 
+    def shape_of(self, output: Output) -> tuple[int, ...]:
+        """Of one record."""
+        several = len(output.columns) > 1
+        return (len(output.columns),) if several else self.layout[output.columns[0].field].shape
+
     def counts(self) -> list[int]:
         """Records of each file."""
         frame = self.layout.header_bytes + self.layout.footer_bytes

@@ -2,8 +2,9 @@
 
 ``batches`` gives an iterable without end: a :class:`tf.data.Dataset`, or anything else that can be iterated more than
 once, of tuples of arrays or tensors, one for each of ``workload.outputs``; a single one may stand for itself. It raises
-:class:`~binfeed.bench.workload.NotApplicable` where it cannot. ``threads`` are there for it to use. A peer that does not
-read the files as they are has ``prepare(workload, folder)``, which converts them into ``folder``.
+:class:`~binfeed.bench.workload.NotApplicable` where it cannot. ``threads`` are there for it to use. A peer that does
+not read the files as they are has ``prepare(workload, folder)``, which converts records into ``folder`` and returns how
+many.
 """
 
 from __future__ import annotations

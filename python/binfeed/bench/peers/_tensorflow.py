@@ -7,13 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from binfeed.bench.in_tensorflow import batch_of_strings, batch_of_whole, side_by_side, signature
+from binfeed.bench.in_tensorflow import side_by_side, signature
+from binfeed.bench.peers._shuffle import SHUFFLE_BUFFER
 from binfeed.bench.workload import Source, Workload
-
-#: Samples that a tf.data shuffle buffer holds: the usual choice where memory is no question.
-SHUFFLE_BUFFER = 10_000
-
-__all__ = ["batch_of_strings", "batch_of_whole", "endless", "from_generators", "interleaved", "shuffled", "side_by_side", "strings_of"]
 
 
 def interleaved(files: Any, read: Callable[..., tf.data.Dataset], threads: int) -> tf.data.Dataset:

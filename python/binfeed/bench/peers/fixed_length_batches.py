@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from binfeed.bench.peers._tensorflow import batch_of_strings, endless, shuffled, side_by_side, strings_of
+from binfeed.bench.in_tensorflow import batch_of_strings, side_by_side
+from binfeed.bench.peers._tensorflow import endless, shuffled, strings_of
 from binfeed.bench.workload import Workload
 
 title = "FixedLengthRecordDataset, batch, decode_raw"

@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from binfeed.bench.peers._tensorflow import batch_of_whole, endless, interleaved
+from binfeed.bench.in_tensorflow import batch_of_whole
+from binfeed.bench.peers._tensorflow import endless, interleaved
 from binfeed.bench.workload import Source, Workload
 
 title = "tf.io.read_file + decode_raw + interleave"

@@ -1,0 +1,1 @@
+"""Readers that do not do what they should."""

@@ -145,7 +145,7 @@ class _Server:
         cpu = _cpu_seconds()
         samples = 0
         while now - begin < seconds:
-            samples += len(_arrays(next(iterator))[0])
+            samples += _arrays(next(iterator))[0].shape[0]
             now = time.perf_counter()
         cpu = _cpu_seconds() - cpu
         peak = _peak_bytes()

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 #: A chunk is of about this size at most, so that it stays in the cache until its batches are used.
 CHUNK_BYTES = 2 << 20
-#: An epoch has at least so many, for threads and workers to share.
-MIN_CHUNKS = 64
+#: An epoch has at least so many, for the threads to share.
+MIN_CHUNKS = 8
 
 
 class GraphDataset(tf.data.Dataset):  # type: ignore[misc]

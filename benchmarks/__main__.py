@@ -14,10 +14,11 @@ from pathlib import Path
 
 from binfeed.bench.harness import Peer, Settings, measure, peers_of
 from binfeed.bench.table import conclusion, print_table
+from binfeed.machine import processors
 from rich.progress import Progress
 
 from benchmarks import curves, report, training
-from benchmarks.machine import available_threads, machine
+from benchmarks.machine import machine
 from benchmarks.peers import PEERS
 from benchmarks.workloads import WORKLOADS, make
 
@@ -44,7 +45,7 @@ def main() -> None:
     modules = [module for module, name in zip(PEERS, PEER_NAMES, strict=True) if name in options.peer]
     with (
         tempfile.TemporaryDirectory(prefix="binfeed-", dir=options.folder) as folder,
-        peers_of(modules, available_threads()) as peers,
+        peers_of(modules, processors()) as peers,
     ):
         for name in options.workload:
             run.results[name] = measure_workload(name, peers, Path(folder) / name, scale, settings)

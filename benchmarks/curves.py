@@ -12,8 +12,8 @@ import binfeed as bf
 import numpy as np
 from binfeed.bench import harness
 from binfeed.bench.workload import Column, Output, Source, Workload
+from binfeed.machine import processors
 
-from benchmarks.machine import available_threads
 from benchmarks.workloads import images, kmers, ticks
 from benchmarks.workloads._files import random_bytes, scaled, write_files
 
@@ -29,7 +29,7 @@ def batch_size(folder: Path, scale: float) -> Places:
     """Ticks in batches of many sizes."""
     workload = ticks.make(folder, scale)
     for size in (32, 128, 512, 2048, 8192, 32_768, 131_072):
-        yield size, available_threads(), dataclasses.replace(workload, batch_size=size)
+        yield size, processors(), dataclasses.replace(workload, batch_size=size)
 
 
 def record_bytes(folder: Path, scale: float) -> Places:
@@ -41,21 +41,21 @@ def record_bytes(folder: Path, scale: float) -> Places:
         )
         output = Output("row", "float32", (Column("value", divide=255),))
         source = Source(files, bf.Layout(np.dtype(("u1", size))), (output,))
-        yield size, available_threads(), Workload(f"rows{size}", "", [source], batch_size=max((1 << 18) // size, 16))
+        yield size, processors(), Workload(f"rows{size}", "", [source], batch_size=max((1 << 18) // size, 16))
 
 
 def records(folder: Path, scale: float) -> Places:
     """k-mers, up to a hundred times as many."""
     for times in (1, 10, 100):
         workload = kmers.make(folder / str(times), scale * times)
-        yield workload.records(), available_threads(), workload
+        yield workload.records(), processors(), workload
 
 
 def threads(folder: Path, scale: float) -> Places:
     """Images, by one thread and more."""
     workload = images.make(folder, scale)
-    counts = {1, 2, 4, 8, 16, available_threads()}
-    for count in sorted(count for count in counts if count <= available_threads()):
+    counts = {1, 2, 4, 8, 16, processors()}
+    for count in sorted(count for count in counts if count <= processors()):
         yield count, count, workload
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import binfeed as bf
 import numpy as np
+from binfeed.machine import processors
 
 PACKAGES = (
     "tensorflow",
@@ -25,16 +26,11 @@ PACKAGES = (
 )
 
 
-def available_threads() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def machine() -> dict[str, Any]:
     """What the numbers were measured on."""
     return {
         "processor": _processor(),
-        "threads": available_threads(),
+        "threads": processors(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "numpy": np.__version__,

@@ -23,10 +23,10 @@ from binfeed.bench.harness import Settings, measure, peers_of
 from binfeed.bench.peers import PEERS
 from binfeed.bench.table import conclusion, print_table
 from binfeed.bench.workload import Column, Output, Source, Workload
+from binfeed.machine import processors
 from sklearn.datasets import load_digits
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the charts of the benchmarks stand beside the examples
-from benchmarks.machine import available_threads
 from benchmarks.report import Result, draw_bars
 
 OUTPUT = Path("out")
@@ -98,7 +98,7 @@ def compare(folder: Path) -> None:
         sources=[Source(files, bf.Layout(RECORD), outputs)],
         batch_size=4096,  # of records this small; what a loop in Python costs per batch hides the readers otherwise
     )
-    with peers_of(PEERS, available_threads()) as peers:
+    with peers_of(PEERS, processors()) as peers:
         measurements = measure(workload, peers, folder / "compare", Settings(), lambda peer: None)
     print_table(workload.title, measurements)
     print(conclusion(measurements))

@@ -48,6 +48,16 @@ def head(workload: Workload) -> Iterator[list[Array]]:
             return
 
 
+def decoded_head(workload: Workload) -> Iterator[list[Array]]:
+    """Their outputs."""
+    for parts in head(workload):
+        yield [
+            array
+            for source, records in zip(workload.sources, parts, strict=True)
+            for array in batch_of(source, records)
+        ]
+
+
 def joined_bytes(parts: list[Array]) -> Array:
     """Rows of bytes: a record of each source, one after the other."""
     return np.concatenate([part.view(np.uint8).reshape(len(part), -1) for part in parts], axis=1)

@@ -9,19 +9,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from binfeed.bench.in_numpy import Array, batch_of
+from binfeed.bench.in_numpy import Array
 from binfeed.bench.workload import Workload
 
-from benchmarks.peers._convert import count_of, head, paths_in
+from benchmarks.peers._convert import count_of, decoded_head, paths_in
 
 title = "Parquet, pyarrow batches"
 
 
 def prepare(workload: Workload, folder: Path) -> int:
-    for number, parts in enumerate(head(workload)):
-        arrays: list[Array] = []
-        for source, records in zip(workload.sources, parts, strict=True):
-            arrays += batch_of(source, records)
+    for number, arrays in enumerate(decoded_head(workload)):
         columns = [_column(array) for array in arrays]
         table = pa.Table.from_arrays(columns, [str(slot) for slot in range(len(columns))])
         pq.write_table(table, folder / f"{number:05}.parquet", compression="none", use_dictionary=False)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
-from binfeed.bench.in_numpy import batch_of
 from binfeed.bench.peers._tensorflow import endless, shuffled
 from binfeed.bench.workload import Workload
 
-from benchmarks.peers._convert import count_of, head
+from benchmarks.peers._convert import count_of, decoded_head
 
 title = "Dataset.load of a saved dataset"
 
@@ -18,10 +16,7 @@ title = "Dataset.load of a saved dataset"
 def prepare(workload: Workload, folder: Path) -> int:
     workload.require_records()
     dataset = None
-    for parts in head(workload):
-        arrays: list[Any] = []
-        for source, records in zip(workload.sources, parts, strict=True):
-            arrays += batch_of(source, records)
+    for arrays in decoded_head(workload):
         part = tf.data.Dataset.from_tensor_slices(tuple(arrays))
         dataset = part if dataset is None else dataset.concatenate(part)
     assert dataset is not None

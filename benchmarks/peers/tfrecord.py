@@ -7,21 +7,17 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from binfeed.bench.in_numpy import batch_of
 from binfeed.bench.in_tensorflow import signature
 from binfeed.bench.peers._tensorflow import endless, shuffled
 from binfeed.bench.workload import Workload
 
-from benchmarks.peers._convert import count_of, head, paths_in
+from benchmarks.peers._convert import count_of, decoded_head, paths_in
 
 title = "TFRecord, parse_example of a batch"
 
 
 def prepare(workload: Workload, folder: Path) -> int:
-    for number, parts in enumerate(head(workload)):
-        arrays: list[Any] = []
-        for source, records in zip(workload.sources, parts, strict=True):
-            arrays += batch_of(source, records)
+    for number, arrays in enumerate(decoded_head(workload)):
         with tf.io.TFRecordWriter(str(folder / f"{number:05}.tfrecord")) as writer:
             for values in zip(*arrays, strict=True):
                 features = {str(slot): _feature(value) for slot, value in enumerate(values)}

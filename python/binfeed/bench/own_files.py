@@ -19,6 +19,7 @@ from binfeed.bench.workload import Column, Output, Source, Workload
 from binfeed.errors import suggestion
 from binfeed.files import find_sources
 from binfeed.layout import Layout, as_layout
+from binfeed.machine import processors
 from binfeed.reader import open as open_files
 
 
@@ -35,10 +36,9 @@ def compare(options: argparse.Namespace) -> None:
     workload = workload_of(options.files, layout, options.batch_size, shuffled=options.shuffle)
     settings = harness.Settings(options.rounds, options.seconds, options.cold)
     modules = _chosen(options.peer)
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with (
         tempfile.TemporaryDirectory(prefix="binfeed-") as folder,
-        harness.peers_of(modules, threads) as peers,
+        harness.peers_of(modules, processors()) as peers,
         Progress(transient=True) as bar,
     ):
         task = bar.add_task("", total=len(modules) * (settings.rounds + 1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from binfeed.errors import FeatureError, suggestion
+from binfeed.machine import processors
 from binfeed.numbers import positive
 from binfeed.order import Schedule
 from binfeed.planning import Output
@@ -77,11 +77,6 @@ def make_dataset(
     if is_graph:
         return graph_dataset(reader, schedule, elements, calls, prefetch, reshuffles=reshuffles, splits=splits)
     return generator_dataset(reader, schedule, elements, calls, prefetch, reshuffles=reshuffles)
-
-
-def processors() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _graph_engine_reads(reader: Reader) -> bool:

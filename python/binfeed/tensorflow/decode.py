@@ -12,11 +12,11 @@ import tensorflow as tf
 from binfeed.errors import LayoutError, checked_keywords
 from binfeed.features import Feature
 from binfeed.layout import Layout, as_layout
+from binfeed.machine import processors
 from binfeed.numbers import positive
 from binfeed.planning import plan_output
 from binfeed.reader import as_features
 from binfeed.reader import open as open_files
-from binfeed.tensorflow.dataset import processors
 from binfeed.tensorflow.ops import load_ops
 from binfeed.tensorflow.plan import plan_bytes, tensor_spec
 

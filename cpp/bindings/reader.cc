@@ -79,19 +79,14 @@ class PythonReader {
   py::list read(const std::shared_ptr<Order>& order, std::int64_t position, std::int64_t count) const {
     const std::shared_ptr<const Open> open = opened();  // keeps what is read, should another thread close it
     order->check(position, count);
-    std::vector<Buffer> buffers;
-    std::vector<std::byte*> outputs;
-    for (const std::size_t bytes : open->reader->output_bytes()) {
-      buffers.push_back(BufferPool::instance().acquire(bytes * static_cast<std::size_t>(count)));
-      outputs.push_back(buffers.back().bytes());
-    }
+    BatchBuffers buffers(open->reader->output_bytes(), count);
     {
       const py::gil_scoped_release release;
-      open->reader->read(*order, position, count, outputs);
+      open->reader->read(*order, position, count, buffers.bytes());
     }
     py::list arrays;
     for (std::size_t k = 0; k < buffers.size(); ++k) {
-      arrays.append(make_array(array_types_[k], count, std::move(buffers[k])));
+      arrays.append(make_array(array_types_[k], count, buffers.take(k)));
     }
     return arrays;
   }

@@ -141,4 +141,12 @@ BufferPool::Statistics BufferPool::statistics() const {
   return {kept_bytes_, lent_bytes_};
 }
 
+BatchBuffers::BatchBuffers(std::span<const std::size_t> row_bytes, std::int64_t rows) {
+  for (const std::size_t bytes : row_bytes) {
+    byte_counts_.push_back(bytes * static_cast<std::size_t>(rows));
+    buffers_.push_back(BufferPool::instance().acquire(byte_counts_.back()));
+    bytes_.push_back(buffers_.back().bytes());
+  }
+}
+
 }  // namespace binfeed

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <numeric>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 #include "binfeed/decoder.h"
@@ -14,11 +13,7 @@
 namespace binfeed {
 namespace {
 
-// Shorter runs of small records are first brought together: the loops want many records at equal distances.
-constexpr std::int64_t kShortRun = 16;
-constexpr std::size_t kSmallRecord = 1024;
-constexpr std::size_t kPrefetchDistance = 16;
-// The same for samples of many records or large ones.
+// Samples of many records, or of large ones, that are fetched ahead of the one that is decoded.
 constexpr std::size_t kSamplesAhead = 2;
 constexpr std::size_t kSamplePrefetchBytes = 4096;
 constexpr std::size_t kCacheLine = 64;
@@ -29,22 +24,6 @@ constexpr std::size_t kMaxFilesToAskAbout = 64;
 
 std::size_t as_size(std::int64_t value) { return static_cast<std::size_t>(value); }
 
-// Calling memcpy takes longer than copying a few bytes. Two pieces may overlap.
-inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t count) {
-  constexpr std::size_t kPiece = 16;
-  const auto copy_in_pieces_of = [&](auto piece) {
-    for (std::size_t at = 0; at + piece <= count; at += piece) std::memcpy(to + at, from + at, piece);
-    std::memcpy(to + count - piece, from + count - piece, piece);
-  };
-  if (count >= kPiece) {
-    copy_in_pieces_of(std::integral_constant<std::size_t, kPiece>{});
-  } else if (count >= 4) {
-    copy_in_pieces_of(std::integral_constant<std::size_t, 4>{});
-  } else {
-    copy_in_pieces_of(std::integral_constant<std::size_t, 1>{});
-  }
-}
-
 }  // namespace
 
 SampleDecoder::SampleDecoder(const RecordIndex& records, const SampleIndex& samples, std::int64_t first,
@@ -52,25 +31,22 @@ SampleDecoder::SampleDecoder(const RecordIndex& records, const SampleIndex& samp
     : records_(records),
       samples_(samples),
       plan_(plan),
-      outputs_(std::move(outputs)),
-      used_bytes_(plan.used_end() - plan.used_begin()),
+      rows_(plan, std::move(outputs)),
       first_(first),
       size_(size),
       step_bytes_(as_size(samples.window().dilation) * plan.record_bytes()),
       stride_bytes_(as_size(samples.window().stride) * plan.record_bytes()),
       lattice_(std::gcd(samples.window().dilation, samples.window().stride)),
       lattice_step_(samples.window().dilation / lattice_),
-      lattice_stride_(samples.window().stride / lattice_) {
-  scattered_.reserve(plan.block_records());
-}
+      lattice_stride_(samples.window().stride / lattice_) {}
 
 void SampleDecoder::add(std::span<const Run> runs) {
-  const bool is_small_record = size_ == 1 && used_bytes_ <= kSmallRecord;
+  const bool is_small_record = size_ == 1 && rows_.is_small();
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const Run run = runs[i];
     if (is_small_record && run.count == 1) {
       if (!is_in_file(run.first)) enter_file(run.first);
-      add_scattered(address(run.first));
+      rows_.add_small(address(run.first));
     } else {
       if (i + kSamplesAhead < runs.size()) prefetch_sample(runs[i + kSamplesAhead].first);
       add(run);
@@ -89,7 +65,7 @@ void SampleDecoder::add(Run run) {
 }
 
 void SampleDecoder::finish() {
-  decode_scattered();
+  rows_.flush();
   check_files();
 }
 
@@ -109,13 +85,13 @@ void SampleDecoder::enter_file(std::int64_t sample) {
 
 void SampleDecoder::add_samples(const std::byte* first_record, std::int64_t count) {
   if (size_ == 1) {
-    add_rows(first_record, stride_bytes_, count);
+    rows_.add(first_record, stride_bytes_, count);
   } else if (stride_bytes_ == as_size(size_) * step_bytes_) {
-    add_rows(first_record, step_bytes_, count * size_);
+    rows_.add(first_record, step_bytes_, count * size_);
   } else if (overlaps(count)) {
     add_overlapping(first_record, count);
   } else {
-    for (std::int64_t i = 0; i < count; ++i) add_rows(first_record + as_size(i) * stride_bytes_, step_bytes_, size_);
+    for (std::int64_t i = 0; i < count; ++i) rows_.add(first_record + as_size(i) * stride_bytes_, step_bytes_, size_);
   }
 }
 
@@ -127,7 +103,7 @@ std::int64_t SampleDecoder::lattice_rows(std::int64_t count) const {
 bool SampleDecoder::overlaps(std::int64_t count) const { return lattice_rows(count) <= count * size_ / 2; }
 
 void SampleDecoder::add_overlapping(const std::byte* first_record, std::int64_t count) {
-  decode_scattered();
+  rows_.flush();
   std::size_t row_bytes = 0;
   for (const auto& output : plan_.outputs()) row_bytes += output.row_bytes;
   // Rows that belong to the next samples are decoded again, so that there must be several times those of one sample.
@@ -135,9 +111,9 @@ void SampleDecoder::add_overlapping(const std::byte* first_record, std::int64_t 
                                            8 * lattice_rows(1));
   const std::int64_t at_a_time = std::min(count, std::max<std::int64_t>((rows - lattice_rows(1)) / lattice_stride_, 1));
 
-  decoded_.resize(outputs_.size());
+  decoded_.resize(plan_.outputs().size());
   std::vector<std::byte*> targets;
-  for (std::size_t k = 0; k < outputs_.size(); ++k) {
+  for (std::size_t k = 0; k < plan_.outputs().size(); ++k) {
     decoded_[k].resize(as_size(lattice_rows(at_a_time)) * plan_.outputs()[k].row_bytes);
     targets.push_back(decoded_[k].data());
   }
@@ -150,55 +126,20 @@ void SampleDecoder::add_overlapping(const std::byte* first_record, std::int64_t 
 }
 
 void SampleDecoder::copy_sample(std::int64_t first_row) {
-  for (std::size_t k = 0; k < outputs_.size(); ++k) {
+  std::vector<std::byte*>& outputs = rows_.outputs();
+  for (std::size_t k = 0; k < plan_.outputs().size(); ++k) {
     const std::size_t row_bytes = plan_.outputs()[k].row_bytes;
     const std::byte* from = decoded_[k].data() + as_size(first_row) * row_bytes;
     if (lattice_step_ == 1) {
-      std::memcpy(outputs_[k], from, as_size(size_) * row_bytes);
-      outputs_[k] += as_size(size_) * row_bytes;
+      std::memcpy(outputs[k], from, as_size(size_) * row_bytes);
+      outputs[k] += as_size(size_) * row_bytes;
       continue;
     }
     for (std::int64_t i = 0; i < size_; ++i, from += as_size(lattice_step_) * row_bytes) {
-      std::memcpy(outputs_[k], from, row_bytes);
-      outputs_[k] += row_bytes;
+      std::memcpy(outputs[k], from, row_bytes);
+      outputs[k] += row_bytes;
     }
   }
-}
-
-void SampleDecoder::add_rows(const std::byte* records, std::size_t stride, std::int64_t count) {
-  if (count >= kShortRun || used_bytes_ > kSmallRecord) {
-    decode_scattered();
-    decode_rows(records, stride, count);
-    return;
-  }
-  for (std::int64_t i = 0; i < count; ++i) add_scattered(records + as_size(i) * stride);
-}
-
-void SampleDecoder::add_scattered(const std::byte* record) {
-  scattered_.push_back(record + plan_.used_begin());
-  if (scattered_.size() == plan_.block_records()) decode_scattered();
-}
-
-void SampleDecoder::decode_scattered() {
-  if (scattered_.empty()) return;
-  bring_together();
-  // As if the records began where their used bytes do.
-  decode_rows(together_.data() - plan_.used_begin(), used_bytes_, static_cast<std::int64_t>(scattered_.size()));
-  scattered_.clear();
-}
-
-void SampleDecoder::bring_together() {
-  together_.resize(scattered_.size() * used_bytes_);
-  std::byte* to = together_.data();
-  for (std::size_t i = 0; i < scattered_.size(); ++i, to += used_bytes_) {
-    if (i + kPrefetchDistance < scattered_.size()) prefetch(scattered_[i + kPrefetchDistance]);
-    copy_bytes(to, scattered_[i], used_bytes_);
-  }
-}
-
-void SampleDecoder::prefetch(const std::byte* record) const {
-  __builtin_prefetch(record);
-  __builtin_prefetch(record + used_bytes_ - 1);
 }
 
 void SampleDecoder::prefetch_sample(std::int64_t sample) const {
@@ -206,11 +147,6 @@ void SampleDecoder::prefetch_sample(std::int64_t sample) const {
   const std::byte* bytes = address(sample);
   const std::size_t count = std::min(as_size(size_) * step_bytes_, kSamplePrefetchBytes);
   for (std::size_t at = 0; at < count; at += kCacheLine) __builtin_prefetch(bytes + at);
-}
-
-void SampleDecoder::decode_rows(const std::byte* records, std::size_t stride, std::int64_t count) {
-  decode(plan_, records, stride, as_size(count), outputs_);
-  for (std::size_t k = 0; k < outputs_.size(); ++k) outputs_[k] += as_size(count) * plan_.outputs()[k].row_bytes;
 }
 
 void SampleDecoder::check_files() const {

@@ -8,6 +8,7 @@
 
 #include "binfeed/decode_plan.h"
 #include "binfeed/order.h"
+#include "binfeed/record_decoder.h"
 #include "binfeed/sample_index.h"
 
 namespace binfeed {
@@ -33,26 +34,19 @@ class SampleDecoder {
   }
   void add_samples(const std::byte* first_record, std::int64_t count);
   void add_overlapping(const std::byte* first_record, std::int64_t count);
-  void add_rows(const std::byte* records, std::size_t stride, std::int64_t count);
 
   bool overlaps(std::int64_t count) const;
   // Rows of the lattice on which all records of `count` successive samples lie.
   std::int64_t lattice_rows(std::int64_t count) const;
   void copy_sample(std::int64_t first_row);
 
-  void add_scattered(const std::byte* record);
-  void decode_scattered();
-  void bring_together();
-  void prefetch(const std::byte* record) const;
   void prefetch_sample(std::int64_t sample) const;
-  void decode_rows(const std::byte* records, std::size_t stride, std::int64_t count);
   void check_files() const;
 
   const RecordIndex& records_;
   const SampleIndex& samples_;
   const DecodePlan& plan_;
-  std::vector<std::byte*> outputs_;
-  std::size_t used_bytes_;  // of a record
+  RecordDecoder rows_;
 
   std::int64_t first_;
   std::int64_t size_;
@@ -67,8 +61,6 @@ class SampleDecoder {
   std::int64_t file_end_ = 0;
   const std::byte* first_record_ = nullptr;
   std::vector<std::size_t> touched_;  // files; beyond kMaxFilesToAskAbout with repeats
-  std::vector<const std::byte*> scattered_;
-  std::vector<std::byte> together_;
   std::vector<std::vector<std::byte>> decoded_;  // rows of overlapping samples, per output
 };
 

@@ -1,13 +1,14 @@
 // BinfeedDecode: strings of bytes -> the arrays of the records that they are.
-#include <algorithm>
 #include <cstddef>
-#include <cstring>
+#include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "binfeed/decoder.h"
 #include "binfeed/instruction_set.h"
+#include "binfeed/record_decoder.h"
 #include "kernel.h"
 #include "ops.h"
 #include "tensors.h"
@@ -33,9 +34,9 @@ class DecodeKernel {
     }
     std::vector<std::size_t> row_bytes;
     for (const auto& output : plan_.outputs()) row_bytes.push_back(output.row_bytes);
-    Arrays arrays(row_bytes, count);
+    BatchBuffers arrays(row_bytes, count);
     decode_all(records, arrays.bytes());
-    arrays.set_outputs(context, types_, specs_, holds_many_ ? std::vector{count} : shape_of(tensor.get()));
+    set_outputs(context, types_, specs_, holds_many_ ? std::vector{count} : shape_of(tensor.get()), std::move(arrays));
   }
 
  private:
@@ -68,27 +69,14 @@ class DecodeKernel {
     return string.subspan(layout_.header_bytes, string.size() - frame);
   }
 
-  // Strings of one small record each are brought together: the loops want many records at equal distances.
-  void decode_all(const std::vector<String>& strings, std::vector<std::byte*> outputs) const {
+  void decode_all(const std::vector<String>& strings, const std::vector<std::byte*>& outputs) const {
     const DefaultFloatingPoint floating_point;
+    RecordDecoder decoder(plan_, outputs);
     const std::size_t record_bytes = layout_.record_bytes;
-    const auto decode_rows = [&](const std::byte* records, std::size_t count) {
-      decode(plan_, records, record_bytes, count, outputs);
-      for (std::size_t k = 0; k < outputs.size(); ++k) outputs[k] += count * plan_.outputs()[k].row_bytes;
-    };
-    constexpr std::size_t kSmallRecord = 1024;
-    if (holds_many_ || record_bytes > kSmallRecord) {
-      for (const String string : strings) decode_rows(string.data(), string.size() / record_bytes);
-      return;
+    for (const String string : strings) {
+      decoder.add(string.data(), record_bytes, static_cast<std::int64_t>(string.size() / record_bytes));
     }
-    std::vector<std::byte> together(plan_.block_records() * record_bytes);
-    for (std::size_t begin = 0; begin < strings.size(); begin += plan_.block_records()) {
-      const std::size_t count = std::min(plan_.block_records(), strings.size() - begin);
-      for (std::size_t i = 0; i < count; ++i) {
-        std::memcpy(together.data() + i * record_bytes, strings[begin + i].data(), record_bytes);
-      }
-      decode_rows(together.data(), count);
-    }
+    decoder.flush();
   }
 
   Layout layout_;

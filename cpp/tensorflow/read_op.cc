@@ -4,6 +4,7 @@
 #include <memory>
 #include <numeric>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "binfeed/read_ahead.h"
@@ -34,7 +35,7 @@ class ReadKernel {
     const std::vector<Schedule::Batch> stretches = stretches_of(numbers_of(numbers.get()), counts);
     const std::int64_t rows = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
     const std::vector<std::size_t>& row_bytes = shared_->reader().output_bytes();
-    Arrays arrays(row_bytes, rows);
+    BatchBuffers arrays(row_bytes, rows);
     std::vector<std::byte*> outputs = arrays.bytes();
     for (const Schedule::Batch& stretch : stretches) {
       const OrderPointer order = shared_->schedule().order(stretch.epoch);
@@ -44,7 +45,7 @@ class ReadKernel {
         outputs[k] += row_bytes[k] * static_cast<std::size_t>(stretch.count);
       }
     }
-    arrays.set_outputs(context, types_, shared_->arrays(), std::span(&rows, 1));
+    set_outputs(context, types_, shared_->arrays(), std::span(&rows, 1), std::move(arrays));
     set_numbers(context, static_cast<int>(types_.size()), counts);
   }
 

@@ -87,33 +87,36 @@ void set_strings(TF_OpKernelContext* context, int number, std::span<const std::i
   }
 }
 
-}  // namespace
-
-void set_numbers(TF_OpKernelContext* context, int number, std::span<const std::int64_t> values) {
-  const auto count = static_cast<std::int64_t>(values.size());
+void set_int64(TF_OpKernelContext* context, int number, std::span<const std::int64_t> shape,
+               std::span<const std::int64_t> values) {
   Status status;
-  const Tensor tensor(TF_AllocateOutput(context, number, TF_INT64, &count, 1, values.size_bytes(), status));
+  const Tensor tensor(TF_AllocateOutput(context, number, TF_INT64, shape.data(), static_cast<int>(shape.size()),
+                                        values.size_bytes(), status));
   status.check();
   std::copy(values.begin(), values.end(), static_cast<std::int64_t*>(TF_TensorData(tensor.get())));
 }
 
-Arrays::Arrays(std::span<const std::size_t> row_bytes, std::int64_t rows) {
-  for (const std::size_t bytes : row_bytes) {
-    sizes_.push_back(bytes * static_cast<std::size_t>(rows));
-    buffers_.push_back(BufferPool::instance().acquire(sizes_.back()));
-    bytes_.push_back(buffers_.back().bytes());
-  }
+}  // namespace
+
+void set_numbers(TF_OpKernelContext* context, int number, std::span<const std::int64_t> values) {
+  const auto count = static_cast<std::int64_t>(values.size());
+  set_int64(context, number, std::span(&count, 1), values);
 }
 
-void Arrays::set_outputs(TF_OpKernelContext* context, std::span<const TF_DataType> types,
-                         std::span<const ArraySpec> specs, std::span<const std::int64_t> leading) {
-  for (std::size_t k = 0; k < buffers_.size(); ++k) {
+void set_number(TF_OpKernelContext* context, int number, std::int64_t value) {
+  set_int64(context, number, {}, std::span(&value, 1));
+}
+
+void set_outputs(TF_OpKernelContext* context, std::span<const TF_DataType> types, std::span<const ArraySpec> specs,
+                 std::span<const std::int64_t> leading, BatchBuffers arrays) {
+  for (std::size_t k = 0; k < arrays.size(); ++k) {
     std::vector<std::int64_t> shape(leading.begin(), leading.end());
     shape.insert(shape.end(), specs[k].shape.begin(), specs[k].shape.end());
+    const int number = static_cast<int>(k);
     if (specs[k].string_bytes > 0) {
-      set_strings(context, static_cast<int>(k), shape, static_cast<std::size_t>(specs[k].string_bytes), bytes_[k]);
+      set_strings(context, number, shape, static_cast<std::size_t>(specs[k].string_bytes), arrays.bytes()[k]);
     } else {
-      set_buffer(context, static_cast<int>(k), types[k], shape, sizes_[k], std::move(buffers_[k]));
+      set_buffer(context, number, types[k], shape, arrays.byte_count(k), arrays.take(k));
     }
   }
 }

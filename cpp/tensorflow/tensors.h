@@ -13,26 +13,13 @@
 
 namespace binfeed::tensorflow {
 
-// Sets output `number` to a vector of int64.
+// Sets output `number` to a vector of int64, or to one of them.
 void set_numbers(TF_OpKernelContext* context, int number, std::span<const std::int64_t> values);
+void set_number(TF_OpKernelContext* context, int number, std::int64_t value);
 
-// The arrays of a plan, filled and handed over.
-class Arrays {
- public:
-  // Memory for `rows` rows; one takes `row_bytes` bytes of each array.
-  Arrays(std::span<const std::size_t> row_bytes, std::int64_t rows);
-
-  const std::vector<std::byte*>& bytes() const { return bytes_; }
-
-  // As the outputs of the op, each of `leading` and its own shape.
-  void set_outputs(TF_OpKernelContext* context, std::span<const TF_DataType> types, std::span<const ArraySpec> specs,
-                   std::span<const std::int64_t> leading);
-
- private:
-  std::vector<Buffer> buffers_;
-  std::vector<std::byte*> bytes_;
-  std::vector<std::size_t> sizes_;
-};
+// Hands the arrays of a plan over as the outputs of the op, each of shape `leading` and its own.
+void set_outputs(TF_OpKernelContext* context, std::span<const TF_DataType> types, std::span<const ArraySpec> specs,
+                 std::span<const std::int64_t> leading, BatchBuffers arrays);
 
 struct DeleteTensor {
   void operator()(TF_Tensor* tensor) const { TF_DeleteTensor(tensor); }

@@ -7,6 +7,9 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <span>
+#include <utility>
+#include <vector>
 
 namespace binfeed {
 
@@ -72,6 +75,26 @@ class BufferPool {
   std::size_t users_ = 0;
   std::size_t kept_bytes_ = 0;
   std::size_t lent_bytes_ = 0;
+};
+
+// A buffer per output of a batch.
+class BatchBuffers {
+ public:
+  // Memory for `rows` rows, of which one takes row_bytes[k] bytes of output k.
+  BatchBuffers(std::span<const std::size_t> row_bytes, std::int64_t rows);
+
+  std::size_t size() const { return buffers_.size(); }
+  // Where each output begins, and how many bytes it has.
+  const std::vector<std::byte*>& bytes() const { return bytes_; }
+  std::size_t byte_count(std::size_t output) const { return byte_counts_[output]; }
+
+  // Hands one of them over.
+  Buffer take(std::size_t output) { return std::move(buffers_[output]); }
+
+ private:
+  std::vector<Buffer> buffers_;
+  std::vector<std::byte*> bytes_;
+  std::vector<std::size_t> byte_counts_;
 };
 
 }  // namespace binfeed

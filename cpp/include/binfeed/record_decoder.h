@@ -1,0 +1,45 @@
+// Decodes records, wherever they lie, one after the other into the rows of outputs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "binfeed/decode_plan.h"
+
+namespace binfeed {
+
+class RecordDecoder {
+ public:
+  RecordDecoder(const DecodePlan& plan, std::vector<std::byte*> outputs);
+
+  // Small records that lie alone or in short runs are first brought together: the loops want many at equal distances.
+  // They must stay where they are until flush().
+  void add(const std::byte* records, std::size_t stride, std::int64_t count);
+
+  // The same for one record that is_small().
+  void add_small(const std::byte* record) {
+    scattered_.push_back(record + plan_.used_begin());
+    if (scattered_.size() == plan_.block_records()) flush();
+  }
+  bool is_small() const { return used_bytes_ <= kSmallRecord; }
+
+  // Decodes what was brought together. Then outputs() are where the next row goes, and may be moved on by who fills it.
+  void flush();
+  std::vector<std::byte*>& outputs() { return outputs_; }
+
+ private:
+  static constexpr std::size_t kSmallRecord = 1024;
+
+  void bring_together();
+  void prefetch(const std::byte* record) const;
+  void decode_rows(const std::byte* records, std::size_t stride, std::int64_t count);
+
+  const DecodePlan& plan_;
+  std::vector<std::byte*> outputs_;
+  std::size_t used_bytes_;  // of a record
+  std::vector<const std::byte*> scattered_;
+  std::vector<std::byte> together_;
+};
+
+}  // namespace binfeed

@@ -36,6 +36,9 @@ SMOKE = Settings(rounds=1, seconds=0.01)
 
 def main() -> None:
     options = parse_options()
+    if options.show:
+        report.write(report.read(options.show), options.output or options.show.parent)
+        return
     if options.tuned_malloc:
         os.environ |= TUNED_MALLOC  # glibc reads these when a peer's process starts
     settings = SMOKE if options.smoke else Settings(options.rounds, options.seconds, options.cold)
@@ -125,6 +128,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--tuned-malloc", action="store_true", help="set glibc's allocator in the peers' favour")
     parser.add_argument("--smoke", action="store_true", help="check every peer's values on small files, and stop")
     parser.add_argument("--output", type=Path, help="folder for results.json, results.md, report.html and charts")
+    parser.add_argument("--show", type=Path, help="only write the report again, from this results.json")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.add_argument("--folder", type=Path, help="where to write the record files (default: the temporary folder)")
     return parser.parse_args()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from binfeed.bench.harness import Measurement, ratio
+from binfeed.bench.server import Conversion, Turn
 from binfeed.bench.table import COLUMNS, OURS, is_ours, row_of
 from binfeed.bench.workload import Workload
 
@@ -51,10 +52,11 @@ class Result:
         """The peers that were, from the slowest to the fastest."""
         return sorted((each for each in self.measurements if each.turns), key=lambda each: each.rate)
 
-    def best(self, *, ours: bool, gives: str = "") -> Measurement | None:
-        """The fastest of ours, or of the others, of those that give arrays or tensors."""
+    def best(self, *, ours: bool, gives: str, converted: bool | None = None) -> Measurement | None:
+        """The fastest of ours or of the others that give arrays or tensors, from files as they are or converted."""
         for each in reversed(self.measured):
-            if is_ours(each.peer) == ours and gives in ("", each.turns[0].gives):
+            is_converted = each.conversion is not None
+            if is_ours(each.peer) == ours and gives == each.turns[0].gives and converted in (None, is_converted):
                 return each
         return None
 
@@ -87,6 +89,21 @@ def as_json(report: Report) -> dict[str, Any]:
     return content
 
 
+def read(path: Path) -> Report:
+    """What :func:`write` wrote as JSON."""
+    content = json.loads(path.read_text())
+    results = {}
+    for name, result in content["results"].items():
+        measurements = []
+        for written in result.pop("measurements"):
+            fields = {field.name: written[field.name] for field in dataclasses.fields(Measurement)}
+            fields["turns"] = [Turn(**turn) for turn in fields["turns"]]
+            fields["conversion"] = Conversion(**fields["conversion"]) if fields["conversion"] else None
+            measurements.append(Measurement(**fields))
+        results[name] = Result(**result, measurements=measurements)
+    return Report(**(content | {"results": results}))
+
+
 def write(report: Report, folder: Path) -> None:
     """``results.json``, ``results.md``, ``report.html`` and a PNG per chart."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,8 +123,9 @@ def write(report: Report, folder: Path) -> None:
 
 
 SUMMARY_COLUMNS = (
-    *("workload", "binfeed in tf.data, samples/s", "best TensorFlow reader", "samples/s", "times"),
-    *("binfeed's NumPy batches", "best other loader", "samples/s", "times", "note"),
+    *("workload", "binfeed in tf.data, samples/s", "best of TensorFlow on the same files", "times"),
+    *("best of TensorFlow on converted files", "times"),
+    *("binfeed's NumPy batches, samples/s", "best other loader", "times", "note"),
 )
 
 
@@ -115,14 +133,25 @@ def summary(report: Report) -> list[list[str]]:
     """Per workload: our best beside the best of the others, those that give tensors and those that give arrays."""
     rows = []
     for name, result in report.results.items():
-        row = [name]
-        for gives in ("tensors", "arrays"):
-            ours, other = result.best(ours=True, gives=gives), result.best(ours=False, gives=gives)
-            row.append(f"{ours.rate:,.0f}" if ours else "")
-            row += [other.title, f"{other.rate:,.0f}"] if other else ["", ""]
-            row.append(f"{ours.rate / other.rate:,.1f} x" if ours and other else "")
-        rows.append([*row, result.note])
+        tensors, arrays = (result.best(ours=True, gives=gives) for gives in ("tensors", "arrays"))
+        rows.append(
+            [
+                name,
+                f"{tensors.rate:,.0f}" if tensors else "",
+                *_against(tensors, result.best(ours=False, gives="tensors", converted=False)),
+                *_against(tensors, result.best(ours=False, gives="tensors", converted=True)),
+                f"{arrays.rate:,.0f}" if arrays else "",
+                *_against(arrays, result.best(ours=False, gives="arrays")),
+                result.note,
+            ]
+        )
     return rows
+
+
+def _against(ours: Measurement | None, other: Measurement | None) -> list[str]:
+    if other is None:
+        return ["", ""]
+    return [other.title, f"{ours.rate / other.rate:,.1f} x" if ours else ""]
 
 
 def verdict(report: Report) -> str:

@@ -19,11 +19,12 @@ import binfeed as bf
 import numpy as np
 import numpy.typing as npt
 from binfeed import _core
+from binfeed.machine import processors
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.machine import available_threads, machine
+from benchmarks.machine import machine
 from benchmarks.roofline.cases import Case, cases
 
 FLAGS = ["-std=c++20", "-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
@@ -110,7 +111,7 @@ class Runner:
             self.our_batch(number)
 
     def ours_on_all(self) -> None:
-        threads = available_threads()
+        threads = processors()
 
         def work(lane: int) -> None:
             for number in range(lane, self.batches, threads):

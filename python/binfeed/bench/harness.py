@@ -103,7 +103,7 @@ class Peer:
         """What it does."""
         try:
             return str(self._call(PATIENCE, "title"))
-        except Skipped:
+        except (Skipped, RuntimeError):  # which it says again when it is to read
             return self.name
 
     def prepare(self, workload: Workload, folder: Path) -> Conversion | None:

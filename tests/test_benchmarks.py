@@ -162,6 +162,12 @@ def test_peers_take_turns_in_processes_of_their_own(tmp_path: Path) -> None:
     assert harness.ratio([ours, dies], dies, "binfeed_batches") is None
 
 
+def test_who_is_slow_has_one_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "SLOW", 0.0)
+    (ours,) = measured(small("ticks", tmp_path), ["binfeed.bench.peers.binfeed_batches"], tmp_path / "work")
+    assert len(ours.turns) == 1
+
+
 def test_a_peer_that_gives_other_values_is_caught(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="AssertionError: 1 of 897 samples differ from the definition in NumPy"):
         measured(small("ticks", tmp_path), ["tests.peers.wrong"], tmp_path / "work")

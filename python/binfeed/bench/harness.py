@@ -25,6 +25,9 @@ PATIENCE = 900
 #: Part of a turn that warms up.
 WARM_UP = 0.25
 
+#: Who takes longer than that many seconds to warm up is not asked again: what was read meanwhile is measured.
+SLOW = 5.0
+
 #: TensorFlow on the processor, and quiet.
 _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
@@ -263,7 +266,9 @@ def measure(
         try:
             check(small, peer, folder)
             measurement.conversion = peer.prepare(workload, folder / peer.name)
-            peer.turn(workload, folder / peer.name, settings.seconds * WARM_UP)
+            turn = peer.turn(workload, folder / peer.name, settings.seconds * WARM_UP)
+            if turn.first_batch_seconds + turn.seconds > SLOW:
+                measurement.turns.append(turn)
         except Skipped as reason:
             measurement.skipped = str(reason)
         except RuntimeError as error:
@@ -271,9 +276,10 @@ def measure(
                 raise
             measurement.skipped = "failed: " + str(error).splitlines()[0]
         advance(peer.name)
+    slow = [peer for peer, measurement in zip(peers, measurements, strict=True) if measurement.turns]
     for _ in range(settings.rounds):
         for peer, measurement in zip(peers, measurements, strict=True):
-            if not measurement.skipped:
+            if not measurement.skipped and peer not in slow:
                 _take_turn(workload, peer, measurement, folder / peer.name, settings)
             advance(peer.name)
     for peer in peers:

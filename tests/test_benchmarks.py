@@ -168,6 +168,14 @@ def test_who_is_slow_has_one_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(ours.turns) == 1
 
 
+def test_who_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "PATIENCE", 0)
+    with harness.peers_of(["binfeed.bench.peers.binfeed_batches"], THREADS) as (peer,):
+        with pytest.raises(RuntimeError, match="binfeed_batches took too long in prepare"):
+            peer.prepare(small("ticks", tmp_path), tmp_path)
+        assert peer._process is None
+
+
 def test_a_peer_that_gives_other_values_is_caught(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="AssertionError: 1 of 897 samples differ from the definition in NumPy"):
         measured(small("ticks", tmp_path), ["tests.peers.wrong"], tmp_path / "work")

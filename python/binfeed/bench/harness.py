@@ -147,15 +147,15 @@ class Peer:
 
     def _call(self, patience: float, method: str, *arguments: Any) -> Any:
         self._start()
-        self._connection.send((method, arguments))
         try:
-            if not self._connection.poll(patience):
-                raise EOFError
-            answer = self._connection.recv()
+            self._connection.send((method, arguments))
+            answer = self._connection.recv() if self._connection.poll(patience) else TimeoutError
         except (EOFError, ConnectionError):
-            how = "took too long" if self._process.is_alive() else "died"
             self.close()
-            raise RuntimeError(f"{self.name} {how} in {method}") from None
+            raise RuntimeError(f"{self.name} died in {method}") from None
+        if answer is TimeoutError:
+            self.close()
+            raise RuntimeError(f"{self.name} took too long in {method}")
         if isinstance(answer, Exception):
             raise answer
         return answer

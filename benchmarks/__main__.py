@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from binfeed.bench.harness import Peer, Settings, measure, peers_of
+from binfeed.bench.peers import name_of
 from binfeed.bench.table import conclusion, print_table
 from binfeed.machine import processors
 from rich.progress import Progress
@@ -22,7 +23,7 @@ from benchmarks.machine import machine
 from benchmarks.peers import PEERS
 from benchmarks.workloads import WORKLOADS, make
 
-PEER_NAMES = [module.rsplit(".", 1)[-1] for module in PEERS]
+PEER_NAMES = [name_of(module) for module in PEERS]
 EXTRAS = (*curves.CURVES, "training")
 
 #: glibc hands large arrays back to the system and faults them in again, batch by batch, unless told so.
@@ -53,7 +54,7 @@ def main() -> None:
         for name in options.workload:
             run.results[name] = measure_workload(name, peers, Path(folder) / name, scale, settings)
             if options.output:
-                report.write(run, options.output)
+                report.save(run, options.output)
         for name in () if options.smoke else options.extra:
             with progress(name) as advance:
                 if name == "training":
@@ -61,7 +62,7 @@ def main() -> None:
                 else:
                     run.curves[name] = curves.measure(name, modules, Path(folder) / name, scale, advance)
                 if options.output:
-                    report.write(run, options.output)
+                    report.save(run, options.output)
             remove(Path(folder) / name)
     if options.smoke:
         fail_if_any_failed(run)

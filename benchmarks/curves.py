@@ -11,6 +11,7 @@ from typing import Any
 import binfeed as bf
 import numpy as np
 from binfeed.bench import harness
+from binfeed.bench.peers import name_of
 from binfeed.bench.workload import Column, Output, Source, Workload
 from binfeed.machine import processors
 
@@ -75,7 +76,7 @@ def measure(
     title = (make.__doc__ or "").strip().rstrip(".")
     places: list[int] = []
     rates: dict[str, list[float]] = {}
-    chosen = [module for module in modules if module.rsplit(".", 1)[-1] in PEERS]
+    chosen = [module for module in modules if name_of(module) in PEERS]
     with contextlib.ExitStack() as stack:
         peers: dict[int, list[harness.Peer]] = {}
         for place, count, workload in make(folder / "files", scale):

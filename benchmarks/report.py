@@ -52,6 +52,11 @@ class Result:
         """The peers that were, from the slowest to the fastest."""
         return sorted((each for each in self.measurements if each.turns), key=lambda each: each.rate)
 
+    @property
+    def skipped(self) -> list[str]:
+        """The others, and why they were not."""
+        return [f"{each.title}: {each.skipped}" for each in self.measurements if each.skipped]
+
     def best(self, *, ours: bool, gives: str, converted: bool | None = None) -> Measurement | None:
         """The fastest of ours or of the others that give arrays or tensors, from files as they are or converted."""
         for each in reversed(self.measured):
@@ -90,7 +95,7 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def read(path: Path) -> Report:
-    """What :func:`write` wrote as JSON."""
+    """What :func:`save` wrote."""
     content = json.loads(path.read_text())
     results = {}
     for name, result in content["results"].items():
@@ -104,10 +109,15 @@ def read(path: Path) -> Report:
     return Report(**(content | {"results": results}))
 
 
-def write(report: Report, folder: Path) -> None:
-    """``results.json``, ``results.md``, ``report.html`` and a PNG per chart."""
+def save(report: Report, folder: Path) -> None:
+    """``results.json`` alone, from which all else can be written."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(as_json(report), indent=1) + "\n")
+
+
+def write(report: Report, folder: Path) -> None:
+    """``results.json``, ``results.md``, ``report.html`` and a PNG per chart."""
+    save(report, folder)
     (folder / "results.md").write_text(markdown(report))
     charts = {}
     for name, result in report.results.items():
@@ -179,15 +189,12 @@ def markdown(report: Report) -> str:
         parts += [f"## {name}", f"{result.title}. {result.samples:,} records, batches of {result.batch_size:,}."]
         rows = [row_of(result.measurements, each) for each in result.measured]
         parts.append(_table(COLUMNS, rows))
-        if skipped := [f"{each.title}: {each.skipped}" for each in result.measurements if each.skipped]:
-            parts.append("Not measured: " + "; ".join(skipped) + ".")
+        if result.skipped:
+            parts.append("Not measured: " + "; ".join(result.skipped) + ".")
     for name, curve in report.curves.items():
         parts += [f"## {name}", _table((curve["axis"], *curve["rates"]), _curve_rows(curve))]
     if report.training:
-        parts += [
-            "## Training",
-            _table(tuple(report.training[0]), [list(map(str, row.values())) for row in report.training]),
-        ]
+        parts += ["## Training", _table(tuple(report.training[0]), _training_rows(report))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -224,10 +231,8 @@ def page(report: Report, charts: dict[str, Path]) -> str:
         body.append(_image(charts[name]))
         rows = [row_of(result.measurements, each) for each in reversed(result.measured)]
         body.append(_html_table(COLUMNS, rows))
-        skipped = [
-            f"<li>{html.escape(f'{each.title}: {each.skipped}')}</li>" for each in result.measurements if each.skipped
-        ]
-        body.append(f"<p>Not measured:</p><ul>{''.join(skipped)}</ul>" if skipped else "")
+        skipped = "".join(f"<li>{html.escape(reason)}</li>" for reason in result.skipped)
+        body.append(f"<p>Not measured:</p><ul>{skipped}</ul>" if skipped else "")
     for name, curve in report.curves.items():
         body += [f"<h2>{html.escape(curve['title'])}</h2>", _image(charts[name])]
         body.append(_html_table((curve["axis"], *curve["rates"]), _curve_rows(curve)))
@@ -267,18 +272,19 @@ def _image(path: Path) -> str:
 # Charts.
 
 
-def _pyplot() -> Any:
+def pyplot() -> Any:
+    """Matplotlib, drawing into files."""
     import matplotlib as mpl  # noqa: PLC0415  (slow to import)
 
     mpl.use("Agg")
-    from matplotlib import pyplot  # noqa: PLC0415
+    from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    return pyplot
+    return plt
 
 
 def draw_bars(path: Path, result: Result) -> None:
     """A bar per peer: samples per second on a logarithmic axis, and how far behind ours it is."""
-    plt = _pyplot()
+    plt = pyplot()
     measured = result.measured
     figure, axes = plt.subplots(figsize=(10, 0.42 * len(measured) + 1.3), layout="constrained")
     values = [each.rate for each in measured]
@@ -304,7 +310,7 @@ def draw_bars(path: Path, result: Result) -> None:
 
 def draw_curve(path: Path, curve: dict[str, Any]) -> None:
     """Samples per second of each peer along an axis."""
-    plt = _pyplot()
+    plt = pyplot()
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for title, rates in curve["rates"].items():
         ours = title.startswith("binfeed")

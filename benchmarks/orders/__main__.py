@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks.machine import machine
 from benchmarks.orders import experiments
-from benchmarks.report import OURS_COLOR, PEER_COLOR
+from benchmarks.report import OURS_COLOR, PEER_COLOR, pyplot
 from benchmarks.workloads.ticks import tick_files
 
 EXPERIMENTS = ("shuffles", "scaling", "windows", "cold", "blocks")
@@ -69,11 +69,7 @@ def _shown(value: str | float) -> str:
 
 def draw_scaling(path: Path, rows: list[dict[str, float]]) -> None:
     """Cost per record and memory against the number of records."""
-    import matplotlib as mpl  # noqa: PLC0415  (slow to import)
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
-
+    plt = pyplot()
     figure, (cost, memory) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     sizes = np.array([row["records"] for row in rows])
     cost.plot(sizes, [row["read"] for row in rows], "o-", color=OURS_COLOR, label="shuffled and decoded")

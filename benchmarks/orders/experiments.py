@@ -16,6 +16,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from binfeed import _core
 from binfeed.bench.harness import drop_from_memory
+from binfeed.machine import status_bytes
 
 from benchmarks.workloads.ticks import FEATURES, RECORD
 
@@ -69,7 +70,7 @@ def shuffles(path: Path, rounds: int) -> Results:
 def scaling(folder: Path, sizes: list[int], rounds: int) -> Results:
     """Nanoseconds per record and bytes of memory added to the process, for files of any number of records, warm."""
     rows = []
-    memory_before = anonymous_memory()
+    memory_before = status_bytes("RssAnon")
     for size in sizes:
         with sparse_file(folder, size) as path, bf.open(path, "u1", bf.field("value").cast("float32")) as reader:
             for _ in reader.batches(1 << 20):  # into memory
@@ -88,7 +89,7 @@ def scaling(folder: Path, sizes: list[int], rounds: int) -> Results:
                 return 1e9 / per_second(shuffled)
 
             measured = in_turns({"order": order_alone, "read": reading}, rounds)
-            rows.append({"records": size, "memory": anonymous_memory() - memory_before, **measured})
+            rows.append({"records": size, "memory": status_bytes("RssAnon") - memory_before, **measured})
     return {"sizes": rows}
 
 
@@ -189,11 +190,3 @@ def sparse_file(folder: Path, size: int) -> Iterator[Path]:
         yield path
     finally:
         path.unlink()
-
-
-def anonymous_memory() -> int:
-    """Bytes that the process holds itself, without the files it has mapped."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
-    return 0

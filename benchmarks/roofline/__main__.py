@@ -25,6 +25,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.machine import machine
+from benchmarks.report import pyplot
 from benchmarks.roofline.cases import Case, cases
 
 FLAGS = ["-std=c++20", "-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
@@ -188,11 +189,7 @@ def print_table(bandwidth: dict[str, float], results: list[Result]) -> None:
 
 
 def draw(path: Path, bandwidth: dict[str, float], results: list[Result]) -> None:
-    import matplotlib as mpl  # noqa: PLC0415  (slow to import)
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
-
+    plt = pyplot()
     figure, axes = plt.subplots(figsize=(10, 6), layout="constrained")
     places = np.arange(len(results))
     series = {"by hand": "#868e96", "binfeed, one thread": "#d9480f", "binfeed, all threads": "#ffc078"}

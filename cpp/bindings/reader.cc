@@ -101,6 +101,8 @@ class PythonReader {
 
   const std::vector<std::int64_t>& starts() const { return opened()->reader->samples().starts(); }
 
+  std::int64_t sample_bytes() const { return opened()->reader->sample_bytes(); }
+
   std::vector<std::uint64_t> file_sizes() const {
     std::vector<std::uint64_t> sizes;
     for (const auto& file : opened()->reader->records().files()) sizes.push_back(file->size());
@@ -152,6 +154,7 @@ void register_reader(py::module_& module) {
       .def("expect", &PythonReader::expect, py::arg("pattern"))
       .def("read_ahead", &PythonReader::read_ahead, py::arg("order"), py::arg("position"), py::arg("count"))
       .def("starts", &PythonReader::starts)
+      .def("sample_bytes", &PythonReader::sample_bytes)
       .def("file_sizes", &PythonReader::file_sizes)
       .def("is_closed", &PythonReader::is_closed)
       .def("close", &PythonReader::close);

@@ -39,14 +39,11 @@ OrderPointer Schedule::order(std::int64_t epoch) const {
                                .pads = spec_.pads});
 }
 
-bool Schedule::has(std::int64_t number) const {
-  return number >= 0 && (number < batches(in_first_epoch_) || in_another_epoch_ > 0);
-}
-
 Schedule::Batch Schedule::locate(std::int64_t number) const {
   const std::int64_t in_first = batches(in_first_epoch_);
   const std::int64_t in_another = batches(in_another_epoch_);
-  if (!has(number)) {
+  const bool exists = number >= 0 && (number < in_first || in_another > 0);
+  if (!exists) {
     throw Error(ErrorKind::kIndex, "there is no batch " + std::to_string(number));
   }
   const bool is_in_first = number < in_first;

@@ -99,7 +99,6 @@ class Batches(Iterator["Element"]):
         self._start(schedule.first_epoch)
 
     def _start(self, epoch: int) -> None:
-        self._epoch_number = epoch
         self._epoch = self._schedule.epoch(epoch)
         self._next = 0  # batch of the epoch
 
@@ -116,7 +115,7 @@ class Batches(Iterator["Element"]):
         self._enter_epoch_of_next()
         position = self._next * self._epoch.batch_size
         count = min(self._epoch.batch_size, self._epoch.samples - position)
-        self._ahead.before(self._epoch_number, self._epoch.order, position, count)
+        self._ahead.before(self._epoch.number, self._epoch.order, position, count)
         batch = self._reader._batch(self._epoch.order, position, count)
         self._next += 1
         self._given += 1
@@ -146,9 +145,9 @@ class Batches(Iterator["Element"]):
         """
         position = self._epoch.position_after(self._next)
         is_at_end = self._next == self._epoch.batches
-        epoch, position = (self._epoch_number + 1, 0) if is_at_end else (self._epoch_number, position)
+        epoch, position = (self._epoch.number + 1, 0) if is_at_end else (self._epoch.number, position)
         return make_state(self._reader.fingerprint, self._schedule.order, epoch, position)
 
     def _enter_epoch_of_next(self) -> None:
         while self._next == self._epoch.batches:
-            self._start(self._epoch_number + 1)
+            self._start(self._epoch.number + 1)

@@ -145,12 +145,14 @@ class Epoch:
     """The batches of one shard in one epoch, or what is left of it.
 
     Attributes:
+        number: of the epoch.
         order: the samples of the shard, batch after batch.
         batch_size: samples per batch, but perhaps for the last one.
         first: position in the whole epoch from which on all shards read.
         shards: how many take turns.
     """
 
+    number: int
     order: _core.Order
     batch_size: int
     first: int
@@ -232,7 +234,7 @@ class Schedule:
     def epoch(self, number: int) -> Epoch:
         """The batches of epoch ``number``."""
         first = self.first_position if number == self.first_epoch else 0
-        return Epoch(self._in_core.order(number), self.batch_size, first, self.shards)
+        return Epoch(number, self._in_core.order(number), self.batch_size, first, self.shards)
 
     def total(self, per_epoch: Callable[[Epoch], int]) -> int | None:
         """The sum over all epochs; None if that has no end."""

@@ -331,8 +331,6 @@ class RecordReader(Reader):
         if window is not None and window.target_offset is not None and not has_target:
             raise FeatureError("the window has a target, but no feature is of it: mark one with .target()")
         self._outputs = [plan_output(name, feature, layout, window) for name, feature in named.items()]
-        in_core = core_window(window)
-        self._sample_bytes = in_core.span() * layout.record_bytes
         self.core = _core.Reader(
             sources=sources,
             record_bytes=layout.record_bytes,
@@ -340,10 +338,11 @@ class RecordReader(Reader):
             footer_bytes=layout.footer_bytes,
             outputs=[output.spec for output in self._outputs],
             array_types=[(output.dtype, output.shape) for output in self._outputs],
-            window=in_core,
+            window=core_window(window),
             instruction_set=instruction_set,
         )
         self._starts = self.core.starts()
+        self._sample_bytes = self.core.sample_bytes()
 
     def starts(self) -> Sequence[int]:
         return self._starts

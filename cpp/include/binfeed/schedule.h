@@ -50,9 +50,7 @@ class Schedule {
     std::int64_t position;
     std::int64_t count;
   };
-  // Whether there is a batch `number`, counted through all epochs from the first one on.
-  bool has(std::int64_t number) const;
-  // Throws kIndex where there is none.
+  // Batch `number`, counted through all epochs from the first one on. Throws kIndex where there is none.
   Batch locate(std::int64_t number) const;
 
  private:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from binfeed.bench.server import Conversion, Skipped, Turn, serve
+from binfeed.bench.peers import name_of
+from binfeed.bench.server import Conversion, Skipped, Turn, WrongValues, serve
 from binfeed.bench.workload import Source, Workload
 
 CHECK_FILES = 3
@@ -96,7 +97,7 @@ class Peer:
     """A peer in a process of its own, which starts when it is first called, and again when it died."""
 
     def __init__(self, module: str, threads: int) -> None:
-        self.name = module.rsplit(".", 1)[-1]
+        self.name = name_of(module)
         self._module = module
         self._threads = threads
         self._process: Any = None
@@ -118,7 +119,7 @@ class Peer:
         """Compare an epoch with the definition in NumPy.
 
         Raises:
-            RuntimeError: if a sample is another.
+            WrongValues: if a sample is another.
             Skipped: if the peer cannot do what the workload asks for.
         """
         self._call(PATIENCE, "check", workload, self._threads, folder)
@@ -220,7 +221,8 @@ def check(workload: Workload, peer: Peer, folder: Path) -> None:
     """Compare a peer's values on the first records with the definition in NumPy.
 
     Raises:
-        RuntimeError: if a sample is another, or the peer fails.
+        WrongValues: if a sample is another.
+        RuntimeError: if the peer fails.
         Skipped: if it cannot do what the workload asks for.
     """
     converted = folder / f"{peer.name}-check"
@@ -256,7 +258,7 @@ def measure(
         advance: called with the peer's name after each of its ``rounds + 1`` steps.
 
     Raises:
-        RuntimeError: if a peer's values are wrong. One that fails otherwise is skipped.
+        WrongValues: if a peer's values are wrong. One that fails otherwise is skipped.
     """
     small = cut(workload, folder / "check")
     measurements = []
@@ -271,9 +273,9 @@ def measure(
                 measurement.turns.append(turn)
         except Skipped as reason:
             measurement.skipped = str(reason)
+        except WrongValues:
+            raise
         except RuntimeError as error:
-            if "AssertionError" in str(error):
-                raise
             measurement.skipped = "failed: " + str(error).splitlines()[0]
         advance(peer.name)
     slow = [peer for peer, measurement in zip(peers, measurements, strict=True) if measurement.turns]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from binfeed.bench.workload import Column, NotApplicable, Output, Source
+from binfeed.bench.workload import Column, NotApplicable, Output, Source, is_plain
 from binfeed.element_types import ElementType
 from binfeed.layout import Field, Layout
 
@@ -29,11 +29,6 @@ def record_dtype(layout: Layout) -> np.dtype[Any]:
             "itemsize": layout.record_bytes,
         }
     )
-
-
-def is_plain(field: Field) -> bool:
-    """Whether NumPy has its type, or it is an integer made of some."""
-    return field.is_contiguous and not field.type.packing and field.type.name not in ("ibm32", "bfloat16")
 
 
 def _dtype_of(field: Field) -> np.dtype[Any]:

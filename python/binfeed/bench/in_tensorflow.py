@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from binfeed.bench.workload import Column, NotApplicable, Output, Source, Workload
+from binfeed.bench.workload import Column, NotApplicable, Output, Source, Workload, is_plain
 from binfeed.layout import Field
 
 #: Types that decode_raw gives, by their size; those that it does not are cast from the bits of another.
@@ -27,9 +27,8 @@ def signature(workload: Workload) -> tuple[tf.TensorSpec, ...]:
 
 def batch_of_strings(source: Source, strings: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """The outputs for a vector of strings, one per record."""
-    records = tf.io.decode_raw(strings, tf.uint8)
-    tables = {1: tf.reshape(records, (-1, source.layout.record_bytes))}
-    return _outputs(source, lambda field: _from_words(tables[1], 1, field))
+    table = tf.reshape(tf.io.decode_raw(strings, tf.uint8), (-1, source.layout.record_bytes))
+    return _outputs(source, lambda field: _from_words(table, 1, field))
 
 
 def batch_of_whole(source: Source, whole: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -63,8 +62,6 @@ def batch_of_whole(source: Source, whole: tf.Tensor) -> tuple[tf.Tensor, ...]:
 def _from_words(table: tf.Tensor, word: int, field: Field) -> tf.Tensor:
     """A field, from records ``[B, n]`` in words of so many bytes."""
     size = field.type.bytes
-    if not field.is_contiguous or field.type.packing or field.type.name in ("ibm32", "bfloat16"):
-        raise NotApplicable(f"TensorFlow has no type for field {field.name!r}")
     begin = field.offset // word
     words = table[:, begin : begin + field.elements * size // word]
     if field.type.name == "bool":
@@ -99,7 +96,11 @@ def _outputs(source: Source, values: Callable[[Field], tf.Tensor]) -> tuple[tf.T
 
 
 def _output(source: Source, output: Output, values: Callable[[Field], tf.Tensor]) -> tf.Tensor:
-    columns = [_computed(values(source.layout[column.field]), column) for column in output.columns]
+    fields = [source.layout[column.field] for column in output.columns]
+    for field in fields:
+        if not is_plain(field):
+            raise NotApplicable(f"TensorFlow has no type for field {field.name!r}")
+    columns = [_computed(values(field), column) for field, column in zip(fields, output.columns, strict=True)]
     if len(columns) == 1:
         return tf.cast(columns[0], output.dtype)
     return tf.stack([tf.cast(column, output.dtype) for column in columns], axis=1)

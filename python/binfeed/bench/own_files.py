@@ -12,10 +12,9 @@ from pathlib import Path
 from rich.progress import Progress
 
 from binfeed.bench import harness
-from binfeed.bench.in_numpy import is_plain
-from binfeed.bench.peers import PEERS
+from binfeed.bench.peers import PEERS, name_of
 from binfeed.bench.table import conclusion, print_table
-from binfeed.bench.workload import Column, Output, Source, Workload
+from binfeed.bench.workload import Column, Output, Source, Workload, is_plain
 from binfeed.errors import suggestion
 from binfeed.files import find_sources
 from binfeed.layout import Layout, as_layout
@@ -71,7 +70,7 @@ def workload_of(files: Sequence[str], layout: Layout, batch_size: int, *, shuffl
 
 
 def _chosen(names: Sequence[str] | None) -> list[str]:
-    modules = {module.rsplit(".", 1)[-1]: module for module in PEERS}
+    modules = {name_of(module): module for module in PEERS}
     for name in names or ():
         if name not in modules:
             raise ValueError(f"there is no reader {name!r}{suggestion(name, modules)}")

@@ -19,6 +19,7 @@ import psutil
 
 from binfeed.bench.in_numpy import as_rows
 from binfeed.bench.workload import NotApplicable, Workload
+from binfeed.machine import status_bytes
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,10 @@ class Skipped(Exception):
     """A peer was not measured; the text says why."""
 
 
+class WrongValues(RuntimeError):
+    """What a peer gave is not what the definition in NumPy gives."""
+
+
 def serve(connection: Connection, peer: str) -> None:
     """Answer the calls of :class:`~binfeed.bench.harness.Peer` until the other end is closed."""
     with Path(os.devnull).open("w") as nowhere:
@@ -86,6 +91,8 @@ def _answer(method: Any, arguments: tuple[Any, ...]) -> Any:
         return Skipped(f"needs the package {error.name}")
     except NotApplicable as error:
         return Skipped(str(error))
+    except AssertionError as error:
+        return WrongValues(f"AssertionError: {error}")
     except Exception as error:  # whatever goes wrong in a peer is told, and the others go on
         text = str(error).strip() or repr(error)
         return RuntimeError(f"{type(error).__name__}: {text}\n{traceback.format_exc()}")
@@ -94,7 +101,7 @@ def _answer(method: Any, arguments: tuple[Any, ...]) -> Any:
 class _Server:
     def __init__(self, peer: str) -> None:
         self._peer = peer
-        self._opened: tuple[str, Iterable[Any]] | None = None
+        self._opened: tuple[Workload, Iterable[Any]] | None = None
 
     @property
     def _module(self) -> Any:
@@ -166,10 +173,9 @@ class _Server:
         gc.collect()
 
     def _batches(self, workload: Workload, threads: int, folder: Path) -> Iterable[Any]:
-        key = repr((workload.name, workload.sources[0].files[0]))
-        if self._opened is None or self._opened[0] != key:
-            self._opened = None
-            self._opened = key, self._module.batches(workload, threads, folder)
+        if self._opened is None or self._opened[0] != workload:
+            self._opened = None  # before the next are opened
+            self._opened = workload, self._module.batches(workload, threads, folder)
         return self._opened[1]
 
 
@@ -211,11 +217,7 @@ def _reset_peak() -> None:
 
 def _peak_bytes() -> int:
     process, *children = _family()
-    peak = int(process.memory_info().rss)
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                peak = int(line.split()[1]) * 1024
+    peak = status_bytes("VmHWM") or int(process.memory_info().rss)
     for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
             peak += child.memory_info().rss

@@ -10,7 +10,7 @@ from rich.table import Table
 from binfeed.bench import peers
 from binfeed.bench.harness import Measurement, ratio
 
-OURS = peers.OURS.rsplit(".", 1)[-1]
+OURS = peers.name_of(peers.OURS)
 
 COLUMNS = (
     *("reader", "samples/s", "spread", "MB/s in", "MB/s out", "first batch", "CPU us", "peak MB"),

@@ -22,6 +22,11 @@ class NotApplicable(Exception):
     """A reader cannot do what a workload asks for; the text says why."""
 
 
+def is_plain(field: Field) -> bool:
+    """Whether NumPy has its type, or it is an integer made of some."""
+    return field.is_contiguous and not field.type.packing and field.type.name not in ("ibm32", "bfloat16")
+
+
 @dataclass(frozen=True)
 class Column:
     """A field as numbers, multiplied or divided by a constant.

@@ -75,16 +75,16 @@ class Chunks:
             if count == 0 and epoch_number > self.schedule.first_epoch:
                 return  # and so would be all others
             for number in range(next_number, count, lanes):
-                yield self._chunk(epoch_number, epoch, number)
+                yield self._chunk(epoch, number)
             next_number = (next_number - count) % lanes
 
-    def _chunk(self, epoch_number: int, epoch: Epoch, number: int) -> Chunk:
+    def _chunk(self, epoch: Epoch, number: int) -> Chunk:
         first = number * self.size
         if first < epoch.full_batches:
             batches = min(self.size, epoch.full_batches - first)
-            return Chunk(epoch_number, epoch.order, first * epoch.batch_size, batches, epoch.batch_size)
+            return Chunk(epoch.number, epoch.order, first * epoch.batch_size, batches, epoch.batch_size)
         begin = epoch.full_batches * epoch.batch_size
-        return Chunk(epoch_number, epoch.order, begin, 1, epoch.samples - begin)
+        return Chunk(epoch.number, epoch.order, begin, 1, epoch.samples - begin)
 
 
 def generator_dataset(

@@ -89,8 +89,7 @@ class Batches:
         if self._chunk_size == 1:
             return self._mapped(numbers, self._read_batch)
         chunks = self._mapped(numbers.batch(self._chunk_size), self._read_chunk)
-        batches = chunks.flat_map(self._split)
-        return batches.apply(tf.data.experimental.assert_cardinality(numbers.cardinality()))
+        return with_cardinality(chunks.flat_map(self._split), numbers.cardinality())
 
     def _mapped(self, numbers: tf.data.Dataset, read: Any) -> tf.data.Dataset:
         dataset = numbers.map(read, num_parallel_calls=self._num_parallel_calls, deterministic=True)

@@ -31,7 +31,7 @@ def batches_within(chunk_bytes: int, outputs: Sequence[Output], batch_size: int)
     return int(np.clip(chunk_bytes // max(sample_bytes * batch_size, 1), 1, MAX_BATCHES_PER_CHUNK))
 
 
-def with_cardinality(dataset: tf.data.Dataset, batches: int | None) -> tf.data.Dataset:
+def with_cardinality(dataset: tf.data.Dataset, batches: int | tf.Tensor | None) -> tf.data.Dataset:
     """The dataset, known to have so many elements; None stands for no end."""
     cardinality = tf.data.INFINITE_CARDINALITY if batches is None else batches
     return dataset.apply(tf.data.experimental.assert_cardinality(cardinality))

@@ -9,6 +9,12 @@ many.
 
 from __future__ import annotations
 
+
+def name_of(peer: str) -> str:
+    """What people call the peer of a module."""
+    return peer.rsplit(".", 1)[-1]
+
+
 #: From the slowest idea to ours.
 PEERS = tuple(
     f"{__name__}.{name}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from binfeed.bench.in_tensorflow import side_by_side, signature
+from binfeed.bench.in_tensorflow import batch_of_strings, side_by_side, signature
 from binfeed.bench.peers._shuffle import SHUFFLE_BUFFER
-from binfeed.bench.workload import Source, Workload
+from binfeed.bench.workload import Workload
 
 
 def interleaved(files: Any, read: Callable[..., tf.data.Dataset], threads: int) -> tf.data.Dataset:
@@ -44,13 +44,24 @@ def endless(datasets: list[tf.data.Dataset]) -> tf.data.Dataset:
     return side_by_side(datasets).repeat().prefetch(2)
 
 
-def strings_of(source: Source, threads: int) -> tf.data.Dataset:
-    """The records of all files, a string each."""
-    return tf.data.FixedLengthRecordDataset(
-        list(source.files),
-        source.layout.record_bytes,
-        source.layout.header_bytes,
-        source.layout.footer_bytes,
-        buffer_size=1 << 20,
-        num_parallel_reads=threads,
+def joined_strings(workload: Workload, threads: int) -> tf.data.Dataset:
+    """The records of all files, a string of each source side by side."""
+    return side_by_side(
+        [
+            tf.data.FixedLengthRecordDataset(
+                list(source.files),
+                source.layout.record_bytes,
+                source.layout.header_bytes,
+                source.layout.footer_bytes,
+                buffer_size=1 << 20,
+                num_parallel_reads=threads,
+            )
+            for source in workload.sources
+        ]
     )
+
+
+def decoded(workload: Workload, strings: Sequence[tf.Tensor]) -> tuple[tf.Tensor, ...]:
+    """The outputs for a vector of strings of each source."""
+    parts = zip(workload.sources, strings, strict=True)
+    return tuple(tensor for source, vector in parts for tensor in batch_of_strings(source, vector))

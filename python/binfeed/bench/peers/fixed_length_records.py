@@ -7,8 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from binfeed.bench.in_tensorflow import batch_of_strings, side_by_side
-from binfeed.bench.peers._tensorflow import endless, shuffled, strings_of
+from binfeed.bench.peers._tensorflow import decoded, endless, joined_strings, shuffled
 from binfeed.bench.workload import Workload
 
 title = "FixedLengthRecordDataset, decode_raw per record"
@@ -16,11 +15,9 @@ title = "FixedLengthRecordDataset, decode_raw per record"
 
 def batches(workload: Workload, threads: int, folder: Path) -> tf.data.Dataset:
     workload.require_records()
-    records = side_by_side([strings_of(source, threads) for source in workload.sources])
 
     def decode(*strings: Any) -> tuple[tf.Tensor, ...]:
-        parts = zip(workload.sources, strings, strict=True)
-        return tuple(tensor[0] for source, record in parts for tensor in batch_of_strings(source, record[tf.newaxis]))
+        return tuple(tensor[0] for tensor in decoded(workload, [record[tf.newaxis] for record in strings]))
 
-    decoded = records.map(decode, num_parallel_calls=threads)
-    return endless([shuffled(decoded, workload).batch(workload.batch_size)])
+    records = joined_strings(workload, threads).map(decode, num_parallel_calls=threads)
+    return endless([shuffled(records, workload).batch(workload.batch_size)])

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from binfeed.bench.in_tensorflow import signature
 from binfeed.bench.peers._tensorflow import endless, shuffled
-from binfeed.bench.workload import Column, NotApplicable, Output, Source, Workload
+from binfeed.bench.workload import Column, NotApplicable, Output, Source, Workload, is_plain
 from binfeed.layout import Field
 
 title = "struct.iter_unpack in from_generator, record by record"
@@ -50,7 +50,7 @@ class _Records:
         end = values = 0
         for field in sorted(source.fields, key=lambda field: field.offset):
             code = _CODES.get(field.type.name)
-            if not field.is_contiguous or field.type.packing or field.type.name in ("ibm32", "bfloat16"):
+            if not is_plain(field):
                 raise NotApplicable(f"struct has no code for field {field.name!r}")
             items = f"{field.elements}{code}" if code else f"{field.type.bytes}s" * field.elements
             self._format += f"{field.offset - end}x{items}"

@@ -20,7 +20,7 @@ PACKAGES = (
     "array-record",
     "pyarrow",
     "webdataset",
-    "mosaicml-streaming",
+    "litdata",
     "construct",
     "kaitaistruct",
 )

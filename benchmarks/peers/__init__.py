@@ -11,7 +11,7 @@ PEERS = (
             "construct_generator",
             "kaitai_generator",
             "webdataset_tar",
-            "mosaicml_streaming",
+            "litdata_chunks",
             "tfrecord",
             "saved_dataset",
             "grain_arrayrecord",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 #: A chunk is of about this size at most, so that it stays in the cache until its batches are used.
-CHUNK_BYTES = 2 << 20
+CHUNK_BYTES = 4 << 20
 #: An epoch has at least so many, for the threads to share.
 MIN_CHUNKS = 8
 
@@ -110,22 +110,25 @@ class Batches:
     def _split(self, arrays: tuple[tf.Tensor, ...], counts: tf.Tensor) -> tf.data.Dataset:
         if self._static_batch_size is not None:
             return self._full_batches(arrays)
-        # Full batches lie one after the other, and are cut out without work. Those from the first smaller one on are
-        # few: the last of an epoch, and what follows it in its chunk.
-        full = tf.reduce_sum(tf.math.cumprod(tf.cast(counts == self._batch_size, tf.int64)))
+        return tf.cond(
+            tf.reduce_all(counts == self._batch_size),
+            lambda: self._full_batches(arrays),
+            lambda: self._sized_batches(arrays, counts),
+        )
+
+    def _full_batches(self, arrays: Iterable[tf.Tensor]) -> tf.data.Dataset:
+        shaped = [tf.reshape(array, (-1, self._batch_size, *array.shape[1:])) for array in arrays]
+        return tf.data.Dataset.from_tensor_slices(self._elements.arrange(shaped))
+
+    def _sized_batches(self, arrays: Sequence[tf.Tensor], counts: tf.Tensor) -> tf.data.Dataset:
+        """Where some are smaller, as the last of an epoch. To set up a function takes as long as many batches."""
         ends = tf.cumsum(counts)
 
         def batch(number: tf.Tensor) -> Any:
             begin, end = ends[number] - counts[number], ends[number]
             return self._elements.arrange(self._shaped([array[begin:end] for array in arrays], None))
 
-        rows = full * self._batch_size
-        rest = tf.data.Dataset.range(full, tf.size(counts, tf.int64)).map(batch)
-        return self._full_batches([array[:rows] for array in arrays]).concatenate(rest)
-
-    def _full_batches(self, arrays: Iterable[tf.Tensor]) -> tf.data.Dataset:
-        shaped = [tf.reshape(array, (-1, self._batch_size, *array.shape[1:])) for array in arrays]
-        return tf.data.Dataset.from_tensor_slices(self._elements.arrange(shaped))
+        return tf.data.Dataset.range(tf.size(counts, tf.int64)).map(batch)
 
     def _shaped(self, arrays: Iterable[tf.Tensor], rows: int | None) -> list[tf.Tensor]:
         """With their static shapes: ``rows`` if all have so many."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from binfeed.bench.harness import Peer, Settings, measure, peers_of
 from binfeed.bench.peers import name_of
-from binfeed.bench.table import conclusion, print_table
+from binfeed.bench.table import NO_READER, conclusion, print_table
 from binfeed.machine import processors
 from rich.progress import Progress
 
@@ -42,6 +42,14 @@ def main() -> None:
         return
     if options.tuned_malloc:
         os.environ |= TUNED_MALLOC  # glibc reads these when a peer's process starts
+    with contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext():
+        run = measure_all(options)
+    if options.json:
+        json.dump(report.as_json(run), sys.stdout, indent=1)
+
+
+def measure_all(options: argparse.Namespace) -> report.Report:
+    """What the options ask for."""
     settings = SMOKE if options.smoke else Settings(options.rounds, options.seconds, options.cold)
     scale = SMOKE_SCALE if options.smoke else options.scale
     conditions = {"cache": "cold" if settings.cold else "warm", "scale": scale, "rounds": settings.rounds}
@@ -69,8 +77,7 @@ def main() -> None:
     if options.output:
         report.write(run, options.output)
         print(f"written to {options.output}")
-    if options.json:
-        json.dump(report.as_json(run), sys.stdout, indent=1)
+    return run
 
 
 def measure_workload(name: str, peers: Sequence[Peer], folder: Path, scale: float, settings: Settings) -> report.Result:
@@ -81,7 +88,7 @@ def measure_workload(name: str, peers: Sequence[Peer], folder: Path, scale: floa
     with progress(name, len(peers) * (settings.rounds + 1)) as advance:
         measurements = measure(workload, peers, folder / "converted", settings, advance)
     if settings is SMOKE:
-        checked = [each.peer for each in measurements if each.turns]
+        checked = [each.peer for each in measurements if each.turns and each.peer != NO_READER]
         print(f"{name}: {len(checked)} readers agree with NumPy: {', '.join(checked)}", flush=True)
     else:
         print_table(workload.title, measurements)
@@ -125,12 +132,12 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="times the number of records")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each peer")
     parser.add_argument("--seconds", type=float, default=1.0, help="of steady reading per turn")
-    parser.add_argument("--cold", action="store_true", help="drop the files from memory before each turn")
+    parser.add_argument("--cold", action="store_true", help="one epoch per turn, of files dropped from memory before")
     parser.add_argument("--tuned-malloc", action="store_true", help="set glibc's allocator in the peers' favour")
     parser.add_argument("--smoke", action="store_true", help="check every peer's values on small files, and stop")
     parser.add_argument("--output", type=Path, help="folder for results.json, results.md, report.html and charts")
     parser.add_argument("--show", type=Path, help="only write the report again, from this results.json")
-    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    parser.add_argument("--json", action="store_true", help="print the numbers alone, as JSON")
     parser.add_argument("--folder", type=Path, help="where to write the record files (default: the temporary folder)")
     return parser.parse_args()
 

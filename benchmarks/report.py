@@ -14,11 +14,12 @@ from typing import Any
 
 from binfeed.bench.harness import Measurement, ratio
 from binfeed.bench.server import Conversion, Turn
-from binfeed.bench.table import COLUMNS, OURS, is_ours, row_of
+from binfeed.bench.table import COLUMNS, NO_READER, OURS, is_other, is_ours, row_of
 from binfeed.bench.workload import Workload
 
 OURS_COLOR = "#d9480f"
 PEER_COLOR = "#868e96"
+NO_READER_COLOR = "#dee2e6"
 
 #: Called with the name of the peer that did a step.
 Advance = Callable[[str], None]
@@ -48,6 +49,11 @@ class Result:
         return cls(workload.title, workload.note, workload.records(), workload.batch_size, measurements)
 
     @property
+    def facts(self) -> str:
+        """How large it is, and what bounds it."""
+        return f"{self.samples:,} records, batches of {self.batch_size:,}. {self.note}".strip()
+
+    @property
     def measured(self) -> list[Measurement]:
         """The peers that were, from the slowest to the fastest."""
         return sorted((each for each in self.measurements if each.turns), key=lambda each: each.rate)
@@ -61,9 +67,15 @@ class Result:
         """The fastest of ours or of the others that give arrays or tensors, from files as they are or converted."""
         for each in reversed(self.measured):
             is_converted = each.conversion is not None
-            if is_ours(each.peer) == ours and gives == each.turns[0].gives and converted in (None, is_converted):
+            is_one = is_ours(each.peer) if ours else is_other(each.peer)
+            if is_one and gives == each.turns[0].gives and converted in (None, is_converted):
                 return each
         return None
+
+    @property
+    def no_reader(self) -> Measurement | None:
+        """A loop over a batch that is there already."""
+        return next((each for each in self.measured if each.peer == NO_READER), None)
 
 
 @dataclass
@@ -133,35 +145,46 @@ def write(report: Report, folder: Path) -> None:
 
 
 SUMMARY_COLUMNS = (
-    *("workload", "binfeed in tf.data, samples/s", "best of TensorFlow on the same files", "times"),
-    *("best of TensorFlow on converted files", "times"),
-    *("binfeed's NumPy batches, samples/s", "best other loader", "times", "note"),
+    *("workload", "binfeed in tf.data, samples/s", "of a loop that reads nothing"),
+    *("times the best of TensorFlow, same files", "and converted files"),
+    *("binfeed's NumPy batches, samples/s", "times the best other loader"),
 )
 
 
 def summary(report: Report) -> list[list[str]]:
     """Per workload: our best beside the best of the others, those that give tensors and those that give arrays."""
     rows = []
-    for name, result in report.results.items():
+    for result in report.results.values():
         tensors, arrays = (result.best(ours=True, gives=gives) for gives in ("tensors", "arrays"))
         rows.append(
             [
-                name,
-                f"{tensors.rate:,.0f}" if tensors else "",
-                *_against(tensors, result.best(ours=False, gives="tensors", converted=False)),
-                *_against(tensors, result.best(ours=False, gives="tensors", converted=True)),
-                f"{arrays.rate:,.0f}" if arrays else "",
-                *_against(arrays, result.best(ours=False, gives="arrays")),
-                result.note,
+                f"{result.title}, batch {result.batch_size:,}",
+                _millions(tensors),
+                _share(tensors, result.no_reader),
+                _against(tensors, result.best(ours=False, gives="tensors", converted=False)),
+                _against(tensors, result.best(ours=False, gives="tensors", converted=True)),
+                _millions(arrays),
+                _against(arrays, result.best(ours=False, gives="arrays")),
             ]
         )
     return rows
 
 
-def _against(ours: Measurement | None, other: Measurement | None) -> list[str]:
-    if other is None:
-        return ["", ""]
-    return [other.title, f"{ours.rate / other.rate:,.1f} x" if ours else ""]
+def _millions(measurement: Measurement | None) -> str:
+    return "" if measurement is None else f"{measurement.rate / 1e6:,.3g} M"
+
+
+def _share(ours: Measurement | None, other: Measurement | None) -> str:
+    return "" if ours is None or other is None else f"{ours.rate / other.rate:.0%}"
+
+
+def _against(ours: Measurement | None, other: Measurement | None) -> str:
+    return "" if ours is None or other is None else f"{ours.rate / other.rate:,.1f} x {other.title}"
+
+
+def summary_table(report: Report) -> str:
+    """As Markdown."""
+    return _table(SUMMARY_COLUMNS, summary(report))
 
 
 def verdict(report: Report) -> str:
@@ -184,9 +207,9 @@ def verdict(report: Report) -> str:
 
 def markdown(report: Report) -> str:
     """All tables."""
-    parts = ["# Results", verdict(report), _machine_line(report.machine), _table(SUMMARY_COLUMNS, summary(report))]
+    parts = ["# Results", verdict(report), _machine_line(report.machine), summary_table(report)]
     for name, result in report.results.items():
-        parts += [f"## {name}", f"{result.title}. {result.samples:,} records, batches of {result.batch_size:,}."]
+        parts += [f"## {name}", f"{result.title}. {result.facts}"]
         rows = [row_of(result.measurements, each) for each in result.measured]
         parts.append(_table(COLUMNS, rows))
         if result.skipped:
@@ -227,7 +250,7 @@ def page(report: Report, charts: dict[str, Path]) -> str:
     body.append(_html_table(SUMMARY_COLUMNS, summary(report)))
     for name, result in report.results.items():
         body.append(f"<h2 id='{name}'>{html.escape(result.title)}</h2>")
-        body.append(f"<p>{result.samples:,} records, batches of {result.batch_size:,}. {html.escape(result.note)}</p>")
+        body.append(f"<p>{html.escape(result.facts)}</p>")
         body.append(_image(charts[name]))
         rows = [row_of(result.measurements, each) for each in reversed(result.measured)]
         body.append(_html_table(COLUMNS, rows))
@@ -291,12 +314,12 @@ def draw_bars(path: Path, result: Result) -> None:
     bars = axes.barh(
         [each.title for each in measured],
         values,
-        color=[OURS_COLOR if is_ours(each.peer) else PEER_COLOR for each in measured],
+        color=[_color(each.peer) for each in measured],
     )
     labels = []
     for each in measured:
         times = ratio(result.measurements, each, OURS)
-        behind = "" if times is None or is_ours(each.peer) else f"   {times:,.1f} x"
+        behind = f"   {times:,.1f} x" if times is not None and is_other(each.peer) else ""
         labels.append(f"{each.rate:,.0f}{behind}")
     axes.bar_label(bars, labels, padding=4)
     axes.set_xscale("log")
@@ -306,6 +329,12 @@ def draw_bars(path: Path, result: Result) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def _color(peer: str) -> str:
+    if is_ours(peer):
+        return OURS_COLOR
+    return PEER_COLOR if is_other(peer) else NO_READER_COLOR
 
 
 def draw_curve(path: Path, curve: dict[str, Any]) -> None:

@@ -125,6 +125,14 @@ def test_decoding_by_hand_is_that_of_the_definition(
             assert_identical(tensor.numpy(), other)
 
 
+def test_readme_shows_the_results() -> None:
+    root = Path(__file__).parents[1]
+    results = report.read(root / "docs" / "benchmarks" / "results.json")
+    text = (root / "README.md").read_text()
+    assert report.summary_table(results) in text
+    assert report.verdict(results) in " ".join(text.split())
+
+
 def test_types_that_others_have_not_are_refused() -> None:
     layout = bf.Layout({"packed": "(8)<uint12", "float": ">ibm32"})
     raw = np.zeros((2, layout.record_bytes), np.uint8)
@@ -192,6 +200,7 @@ def test_results_are_tables_charts_and_a_page(tmp_path: Path, capsys: pytest.Cap
         measurement("converted", 100, "arrays", conversion=Conversion(2.0, 5000, 1000)),
         harness.Measurement("absent", "the absent", 48, skipped="needs <b>"),
         measurement("binfeed_graph", 1000, "tensors"),
+        measurement("one_batch", 2000, "tensors"),
     ]
     table.print_table("a title", measurements)
     shown = capsys.readouterr().out
@@ -216,8 +225,9 @@ def test_results_are_tables_charts_and_a_page(tmp_path: Path, capsys: pytest.Cap
     assert page.count("data:image/png;base64") == 2
     assert "needs &lt;b&gt;" in page
     assert "src='http" not in page
-    row = "| work | 2,000 | the slow | 100.0 x |  |  |  | the converted |  | a note |"
-    assert row in (tmp_path / "results.md").read_text()
+    text = (tmp_path / "results.md").read_text()
+    assert "| a title, batch 10 | 0.002 M | 50% | 100.0 x the slow |  |  |  |" in text
+    assert "a title. 1,000 records, batches of 10. a note" in text
     assert (tmp_path / "work.png").read_bytes().startswith(b"\x89PNG")
 
 

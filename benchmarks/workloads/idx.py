@@ -28,4 +28,5 @@ def make(folder: Path, scale: float) -> Workload:
             Source([labels], LABELS, (Output("label", "int32", (Column("value"),)),)),
         ],
         batch_size=256,
+        note="Two readers side by side: each batch costs twice what goes with a batch, beside decoding.",
     )

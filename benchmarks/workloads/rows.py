@@ -16,4 +16,5 @@ def make(folder: Path, scale: float) -> Workload:
         sources=[float_rows(folder, 1, scaled(1_000_000, scale), 256)],
         batch_size=32_768,
         shuffled=True,
+        note="Rows from all over the file: memory's latency bounds the best.",
     )

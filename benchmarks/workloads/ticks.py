@@ -59,5 +59,5 @@ def make(folder: Path, scale: float) -> Workload:
         title="Ticks: 48-byte records of mixed dtypes, six fields to one float32 block",
         sources=[tick_files(folder, 8, scaled(500_000, scale))],
         batch_size=4096,
-        note="A loop in Python takes about 60 us per batch, as long as decoding two: that bounds the best.",
+        note="To hand over a batch takes a loop in Python longer than decoding it: that bounds the best.",
     )

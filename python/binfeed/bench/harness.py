@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import multiprocessing
 import os
 import statistics
@@ -124,9 +125,9 @@ class Peer:
         """
         self._call(PATIENCE, "check", workload, self._threads, folder)
 
-    def turn(self, workload: Workload, folder: Path, seconds: float) -> Turn:
-        """Read for so long."""
-        turn: Turn = self._call(PATIENCE, "turn", workload, self._threads, folder, seconds)
+    def turn(self, workload: Workload, folder: Path, seconds: float, most: float = math.inf) -> Turn:
+        """Read for so long, or so many samples if that takes less."""
+        turn: Turn = self._call(PATIENCE, "turn", workload, self._threads, folder, seconds, most)
         return turn
 
     def use(self, workload: Workload, folder: Path, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -237,7 +238,7 @@ class Settings:
     Attributes:
         rounds: turns of each peer.
         seconds: of steady reading per turn.
-        cold: whether files are dropped from memory before each turn.
+        cold: whether files are dropped from memory before each turn, which then ends with the epoch.
     """
 
     rounds: int = 3
@@ -290,12 +291,14 @@ def measure(
 
 
 def _take_turn(workload: Workload, peer: Peer, measurement: Measurement, folder: Path, settings: Settings) -> None:
+    most = math.inf
     if settings.cold:
+        most = measurement.conversion.samples if measurement.conversion else workload.records()
         peer.close()  # or its mappings would keep the files in memory
         for path in [*(Path(file) for source in workload.sources for file in source.files), *folder.rglob("*")]:
             drop_from_memory(path)
     try:
-        measurement.turns.append(peer.turn(workload, folder, settings.seconds))
+        measurement.turns.append(peer.turn(workload, folder, settings.seconds, most))
     except RuntimeError as error:
         measurement.skipped = "failed: " + str(error).splitlines()[0]
 

@@ -11,6 +11,7 @@ from binfeed.bench import peers
 from binfeed.bench.harness import Measurement, ratio
 
 OURS = peers.name_of(peers.OURS)
+NO_READER = peers.name_of(peers.NO_READER)
 
 COLUMNS = (
     *("reader", "samples/s", "spread", "MB/s in", "MB/s out", "first batch", "CPU us", "peak MB"),
@@ -21,6 +22,11 @@ COLUMNS = (
 def is_ours(peer: str) -> bool:
     """Whether it is binfeed."""
     return peer.startswith("binfeed")
+
+
+def is_other(peer: str) -> bool:
+    """Whether it is a reader, and not binfeed."""
+    return peer != NO_READER and not is_ours(peer)
 
 
 def row_of(measurements: Sequence[Measurement], measurement: Measurement) -> list[str]:
@@ -38,7 +44,7 @@ def row_of(measurements: Sequence[Measurement], measurement: Measurement) -> lis
         f"{measurement.cpu_us_per_sample:,.3g}",
         f"{measurement.peak_mb:,.0f}",
         "" if conversion is None else conversion.per_sample(),
-        "" if times is None or is_ours(measurement.peer) else f"{times:,.1f} x",
+        f"{times:,.1f} x" if times is not None and is_other(measurement.peer) else "",
     ]
 
 
@@ -62,7 +68,7 @@ def conclusion(measurements: Sequence[Measurement]) -> str:
     """Who is ahead, in a line."""
     measured = sorted((each for each in measurements if each.turns), key=lambda each: each.rate)
     ours = [each for each in measured if is_ours(each.peer)]
-    others = [each for each in measured if not is_ours(each.peer)]
+    others = [each for each in measured if is_other(each.peer)]
     if not ours or not others:
         return "Nothing to compare."
     times = ours[-1].rate / others[-1].rate

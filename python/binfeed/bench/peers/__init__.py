@@ -27,11 +27,15 @@ PEERS = tuple(
         "read_file",
         "fixed_length_whole",
         "memmap_generator",
+        "one_batch",
         "binfeed_generator",
         "binfeed_batches",
         "binfeed_graph",
     )
 )
+
+#: Reads nothing: it stands for what no reader in tf.data can be much faster than. Its values are not checked.
+NO_READER = f"{__name__}.one_batch"
 
 #: The engine that the others are compared with.
 OURS = f"{__name__}.binfeed_graph"

@@ -34,7 +34,7 @@ def batch_size(folder: Path, scale: float) -> Places:
 
 
 def record_bytes(folder: Path, scale: float) -> Places:
-    """Rows of bytes to float32, in batches of about a megabyte of the files."""
+    """Rows of bytes to float32, in batches of a megabyte."""
     for size in (4, 16, 64, 256, 1024, 4096, 16_384):
         total = scaled(64 << 20, scale, least=1 << 20)
         files = write_files(

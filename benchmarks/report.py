@@ -133,8 +133,9 @@ def write(report: Report, folder: Path) -> None:
     (folder / "results.md").write_text(markdown(report))
     charts = {}
     for name, result in report.results.items():
-        charts[name] = folder / f"{name}.png"
-        draw_bars(charts[name], result)
+        if result.measured:
+            charts[name] = folder / f"{name}.png"
+            draw_bars(charts[name], result)
     for name, curve in report.curves.items():
         charts[name] = folder / f"{name}.png"
         draw_curve(charts[name], curve)
@@ -189,20 +190,32 @@ def summary_table(report: Report) -> str:
 
 def verdict(report: Report) -> str:
     """In the median, and where we are not ahead."""
-    times = {}
-    for name, result in report.results.items():
-        ours, other = result.best(ours=True, gives="tensors"), result.best(ours=False, gives="tensors")
-        if ours and other:
-            times[name] = ours.rate / other.rate
-    if not times:
+    same, all_readers = _ratios(report, converted=False), _ratios(report, converted=None)
+    if not same:
         return "Nothing to compare."
-    behind = [name for name, ratio in times.items() if ratio < 1]
-    where = f"; it is behind in {', '.join(behind)}" if behind else ""
+    behind = [name for name, ratio in all_readers.items() if ratio < 1]
+    where = f" It is behind in {', '.join(behind)}." if behind else ""
     return (
-        f"Within tf.data binfeed is {statistics.median(times.values()):,.1f} times as fast as the best TensorFlow "
-        f"reader of each workload, in the median of {len(times)}, and between {min(times.values()):,.1f} and "
-        f"{max(times.values()):,.1f} times{where}."
+        f"Within tf.data binfeed is {_spread(same)} times as fast as the best TensorFlow reader of the same files, in "
+        f"the median of {len(same)} workloads; where readers of files converted for them count too, "
+        f"{_spread(all_readers)} times.{where}"
     )
+
+
+def _ratios(report: Report, converted: bool | None) -> dict[str, float]:
+    """By workload: our best over the best of the other readers that give tensors."""
+    ratios = {}
+    for name, result in report.results.items():
+        ours = result.best(ours=True, gives="tensors")
+        other = result.best(ours=False, gives="tensors", converted=converted)
+        if ours and other:
+            ratios[name] = ours.rate / other.rate
+    return ratios
+
+
+def _spread(ratios: dict[str, float]) -> str:
+    values = ratios.values()
+    return f"{statistics.median(values):,.1f} ({min(values):,.1f} to {max(values):,.1f})"
 
 
 def markdown(report: Report) -> str:
@@ -251,7 +264,7 @@ def page(report: Report, charts: dict[str, Path]) -> str:
     for name, result in report.results.items():
         body.append(f"<h2 id='{name}'>{html.escape(result.title)}</h2>")
         body.append(f"<p>{html.escape(result.facts)}</p>")
-        body.append(_image(charts[name]))
+        body.append(_image(charts[name]) if name in charts else "")
         rows = [row_of(result.measurements, each) for each in reversed(result.measured)]
         body.append(_html_table(COLUMNS, rows))
         skipped = "".join(f"<li>{html.escape(reason)}</li>" for reason in result.skipped)
@@ -343,9 +356,10 @@ def draw_curve(path: Path, curve: dict[str, Any]) -> None:
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for title, rates in curve["rates"].items():
         ours = title.startswith("binfeed")
+        line = "--" if title.endswith("NumPy batches") else "-"
         places = [(place, rate) for place, rate in zip(curve["places"], rates, strict=True) if rate]
         style = {"color": OURS_COLOR, "linewidth": 2.5} if ours else {"linewidth": 1.2}
-        axes.plot(*zip(*places, strict=True), "o-", label=title, **style)
+        axes.plot(*zip(*places, strict=True), "o" + line, label=title, **style)
     axes.set_xscale("log", base=2)
     axes.set_xticks(curve["places"], [f"{place:,}" for place in curve["places"]])
     axes.set_yscale("log")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import json
 import re
 import subprocess
@@ -214,8 +215,16 @@ def test_results_are_tables_charts_and_a_page(tmp_path: Path, capsys: pytest.Cap
 
     result = report.Result("a title", "a note", 1000, 10, measurements)
     curve = {"title": "A curve", "axis": "size", "unit": "per s", "places": [1, 2], "rates": {"binfeed": [3.0, 0.0]}}
-    run = report.Report({"processor": "fast"}, {"work": result}, {"curve": curve}, [{"feed": "a", "waiting": "5%"}])
-    assert "100.0 times as fast as the best TensorFlow reader" in report.verdict(run)
+    nobody = report.Result("nobody can", "", 10, 10, measurements[2:3])
+    results = {"work": result, "nobody": nobody}
+    run = report.Report({"processor": "fast"}, results, {"curve": curve}, [{"feed": "a", "waiting": "5%"}])
+    assert "100.0 (100.0 to 100.0) times as fast as the best TensorFlow reader of the same files" in report.verdict(run)
+    assert "behind" not in report.verdict(run)
+    converted = measurement("quick", 4000, "tensors", conversion=Conversion(2.0, 5000, 1000))
+    faster = dataclasses.replace(result, measurements=[*measurements, converted])
+    found = report.verdict(report.Report({}, {"work": faster}))
+    assert "100.0 (100.0 to 100.0) times as fast" in found
+    assert found.endswith("count too, 0.2 (0.2 to 0.2) times. It is behind in work.")
     report.write(run, tmp_path)
     written = json.loads((tmp_path / "results.json").read_text())
     assert written["results"]["work"]["measurements"][0]["samples_per_second"] == 20

@@ -25,7 +25,7 @@ def records_of(workload: Workload, number: int) -> list[Array]:
         np.fromfile(
             source.files[number],
             record_dtype(source.layout),
-            source.counts()[number],
+            source.count_of(number),
             offset=source.layout.header_bytes,
         )
         for source in workload.sources

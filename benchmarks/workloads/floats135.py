@@ -15,5 +15,5 @@ def make(folder: Path, scale: float) -> Workload:
         title="135 x float32 as they are, ten files",
         sources=[float_rows(folder, 10, scaled(210_083, scale), 135)],
         batch_size=512,
-        note="Nothing is decoded: every reader copies, and memory bandwidth bounds the best of them.",
+        note="Nothing is decoded, every reader copies: to hand over a batch bounds the best.",
     )

@@ -25,5 +25,5 @@ def make(folder: Path, scale: float) -> Workload:
         title="CIFAR-like images: 3,073-byte records to float32 / 255 and a label",
         sources=[Source(files, LAYOUT, OUTPUTS)],
         batch_size=256,
-        note="Every byte becomes four: memory bandwidth bounds the best readers.",
+        note="Every byte becomes four: to decode a batch takes as long as to hand it over, which bounds the best.",
     )

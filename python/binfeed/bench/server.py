@@ -204,12 +204,15 @@ def _family() -> list[psutil.Process]:
 
 
 def _cpu_seconds() -> float:
-    total = 0.0
-    for process in _family():
+    process, *children = _family()
+    own = process.cpu_times()
+    # A child that ended counts among those of its parent.
+    total = own.user + own.system + getattr(own, "children_user", 0.0) + getattr(own, "children_system", 0.0)
+    for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
-            times = process.cpu_times()
+            times = child.cpu_times()
             total += times.user + times.system
-    return total
+    return float(total)
 
 
 def _reset_peak() -> None:

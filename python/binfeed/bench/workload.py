@@ -93,8 +93,12 @@ class Source:
 
     def counts(self) -> list[int]:
         """Records of each file."""
+        return [self.count_of(number) for number in range(len(self.files))]
+
+    def count_of(self, number: int) -> int:
+        """Records of one file."""
         frame = self.layout.header_bytes + self.layout.footer_bytes
-        return [(Path(file).stat().st_size - frame) // self.layout.record_bytes for file in self.files]
+        return (Path(self.files[number]).stat().st_size - frame) // self.layout.record_bytes
 
     def expected(self, window: bf.Window | None) -> list[Array]:
         """The outputs of all samples of all files, by the definition in NumPy."""

@@ -28,8 +28,10 @@ def batches(workload: Workload, threads: int, folder: Path) -> tf.data.Dataset:
 
 def _open(workload: Workload, file: int) -> list[Array]:
     return [
-        np.memmap(source.files[file], record_dtype(source.layout), "r", source.layout.header_bytes, (count,))
-        for source, count in zip(workload.sources, (source.counts()[file] for source in workload.sources), strict=True)
+        np.memmap(
+            source.files[file], record_dtype(source.layout), "r", source.layout.header_bytes, (source.count_of(file),)
+        )
+        for source in workload.sources
     ]
 
 

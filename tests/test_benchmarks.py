@@ -17,7 +17,8 @@ import pytest
 import tensorflow as tf
 from binfeed import reference
 from binfeed.bench import harness, in_numpy, in_tensorflow, peers, table
-from binfeed.bench.server import Conversion, Turn, _Server
+from binfeed.bench.peers import one_batch
+from binfeed.bench.server import Conversion, Turn, _arrays, _cpu_seconds, _Server
 from binfeed.bench.workload import Column, NotApplicable, Output, Source, Workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,11 +60,38 @@ def test_workloads_are_what_they_say(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "peer", [peer for peer in PEERS if peer != peers.OURS], ids=lambda peer: peer.rsplit(".", 1)[-1]
+    "peer", [peer for peer in PEERS if peer not in (peers.OURS, peers.NO_READER)], ids=peers.name_of
 )
 @pytest.mark.parametrize("name", ["ticks", "idx", "shuffle", "windows"])
 def test_every_peer_gives_the_values_of_numpy(name: str, peer: str, tmp_path: Path) -> None:
     check(peer, small(name, tmp_path), tmp_path)
+
+
+def test_no_reader_gives_the_first_batch_forever(tmp_path: Path) -> None:
+    workload = small("ticks", tmp_path)
+    (expected,) = workload.expected()
+    batches = iter(one_batch.batches(workload, THREADS, tmp_path))
+    for _ in range(3):
+        (batch,) = _arrays(next(batches))
+        assert_identical(batch.numpy(), expected[: workload.batch_size])
+
+
+def test_a_cold_turn_is_one_epoch(tmp_path: Path) -> None:
+    workload = small("ticks", tmp_path)
+    peer = harness.Peer(f"{peers.__name__}.binfeed_batches", THREADS)
+    steps: list[str] = []
+    (found,) = harness.measure(workload, [peer], tmp_path / "work", harness.Settings(2, 4.0, cold=True), steps.append)
+    peer.close()
+    assert steps == ["binfeed_batches"] * 3
+    for turn in found.turns:
+        assert workload.records() <= turn.samples < workload.records() + workload.batch_size
+
+
+def test_processes_that_ended_count_in_the_cpu_time() -> None:
+    before = _cpu_seconds()
+    burn = "import time\nwhile time.process_time() < 0.5: pass"
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    assert _cpu_seconds() - before >= 0.5
 
 
 NUMBERS = (

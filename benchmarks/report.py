@@ -14,7 +14,7 @@ from typing import Any
 
 from binfeed.bench.harness import Measurement, ratio
 from binfeed.bench.server import Conversion, Turn
-from binfeed.bench.table import COLUMNS, NO_READER, OURS, is_other, is_ours, row_of
+from binfeed.bench.table import COLUMNS, NO_READER, OURS, by_rate, is_other, is_ours, row_of
 from binfeed.bench.workload import Workload
 
 OURS_COLOR = "#d9480f"
@@ -56,7 +56,7 @@ class Result:
     @property
     def measured(self) -> list[Measurement]:
         """The peers that were, from the slowest to the fastest."""
-        return sorted((each for each in self.measurements if each.turns), key=lambda each: each.rate)
+        return by_rate(self.measurements)
 
     @property
     def skipped(self) -> list[str]:

@@ -19,11 +19,9 @@ title = "LitData, StreamingDataLoader"
 
 def prepare(workload: Workload, folder: Path) -> int:
     writer = litdata.streaming.Cache(str(folder), chunk_bytes="64MB")
-    number = 0
-    for parts in head(workload):
-        for row in joined_bytes(parts):
-            writer[number] = row.tobytes()
-            number += 1
+    rows = (row for parts in head(workload) for row in joined_bytes(parts))
+    for number, row in enumerate(rows):
+        writer[number] = row.tobytes()
     writer.done()
     writer.merge()
     return count_of(workload)

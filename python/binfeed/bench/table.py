@@ -29,6 +29,11 @@ def is_other(peer: str) -> bool:
     return peer != NO_READER and not is_ours(peer)
 
 
+def by_rate(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """Those that were measured, from the slowest to the fastest."""
+    return sorted((each for each in measurements if each.turns), key=lambda each: each.rate)
+
+
 def row_of(measurements: Sequence[Measurement], measurement: Measurement) -> list[str]:
     """The cells of :data:`COLUMNS`."""
     times = ratio(measurements, measurement, OURS)
@@ -53,7 +58,7 @@ def print_table(title: str, measurements: Sequence[Measurement]) -> None:
     table = Table(title=title, title_justify="left")
     for column in COLUMNS:
         table.add_column(column, justify="left" if column == "reader" else "right")
-    for measurement in sorted((each for each in measurements if each.turns), key=lambda each: each.rate):
+    for measurement in by_rate(measurements):
         table.add_row(*row_of(measurements, measurement), style="bold" if is_ours(measurement.peer) else None)
     # Piped output has no width of its own: keep rows whole there.
     console = Console()
@@ -66,7 +71,7 @@ def print_table(title: str, measurements: Sequence[Measurement]) -> None:
 
 def conclusion(measurements: Sequence[Measurement]) -> str:
     """Who is ahead, in a line."""
-    measured = sorted((each for each in measurements if each.turns), key=lambda each: each.rate)
+    measured = by_rate(measurements)
     ours = [each for each in measured if is_ours(each.peer)]
     others = [each for each in measured if is_other(each.peer)]
     if not ours or not others:

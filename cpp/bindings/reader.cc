@@ -4,6 +4,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,7 +13,9 @@
 
 #include "bindings.h"
 #include "binfeed/buffer_pool.h"
+#include "binfeed/read_plan.h"
 #include "binfeed/status.h"
+#include "gil.h"
 
 namespace py = pybind11;
 
@@ -43,17 +46,19 @@ Files open_files(const std::vector<Source>& sources) {
                                  static_cast<std::uint64_t>(bytes.size())});
     }
   }
-  const py::gil_scoped_release release;
   Files files;
   files.reserve(opened.size());
-  for (auto& source : opened) {
-    if (auto* path = std::get_if<std::string>(&source)) {
-      files.push_back(std::make_unique<MappedFile>(std::move(*path)));
-    } else {
-      auto& memory = std::get<Memory>(source);
-      files.push_back(std::make_unique<MappedFile>(std::move(memory.name), memory.bytes, memory.size));
+  without_gil([&](SignalCheck& check) {
+    for (auto& source : opened) {
+      if (auto* path = std::get_if<std::string>(&source)) {
+        files.push_back(std::make_unique<MappedFile>(std::move(*path)));
+      } else {
+        auto& memory = std::get<Memory>(source);
+        files.push_back(std::make_unique<MappedFile>(std::move(memory.name), memory.bytes, memory.size));
+      }
+      check();
     }
-  }
+  });
   return files;
 }
 
@@ -71,7 +76,13 @@ class PythonReader {
                std::size_t footer_bytes, const std::vector<OutputSpec>& outputs, std::vector<ArrayType> array_types,
                const Window& window, const std::string& instruction_set)
       : array_types_(std::move(array_types)) {
-    auto records = RecordIndex({record_bytes, header_bytes, footer_bytes}, open_files(sources));
+    const Layout layout{record_bytes, header_bytes, footer_bytes};
+    ReadPlan plan{.layout = layout, .window = window, .outputs = outputs};
+    for (const auto& [dtype, shape] : array_types_) {
+      plan.arrays.push_back({{shape.begin(), shape.end()}, static_cast<std::uint64_t>(dtype.itemsize())});
+    }
+    validate(plan);
+    auto records = RecordIndex(layout, open_files(sources));
     open_ = std::make_shared<const Open>(
         Open{std::move(sources), std::make_unique<Reader>(std::move(records), window, outputs, instruction_set)});
   }
@@ -80,10 +91,9 @@ class PythonReader {
     const std::shared_ptr<const Open> open = opened();  // keeps what is read, should another thread close it
     order->check(position, count);
     BatchBuffers buffers(open->reader->output_bytes(), count);
-    {
-      const py::gil_scoped_release release;
-      open->reader->read(*order, position, count, buffers.bytes());
-    }
+    without_gil([&](SignalCheck& check) {
+      open->reader->read(*order, position, count, buffers.bytes(), std::ref(check));
+    });
     py::list arrays;
     for (std::size_t k = 0; k < buffers.size(); ++k) {
       arrays.append(make_array(array_types_[k], count, buffers.take(k)));
@@ -91,22 +101,24 @@ class PythonReader {
     return arrays;
   }
 
-  void expect(AccessPattern pattern) const { opened()->reader->expect(pattern); }
+  void expect(AccessPattern pattern) const {
+    const std::shared_ptr<const Open> open = opened();
+    without_gil([&](SignalCheck&) { open->reader->expect(pattern); });
+  }
 
   void read_ahead(const std::shared_ptr<Order>& order, std::int64_t position, std::int64_t count) const {
     const std::shared_ptr<const Open> open = opened();
-    const py::gil_scoped_release release;
-    open->reader->read_ahead(*order, position, count);
+    without_gil([&](SignalCheck&) { open->reader->read_ahead(*order, position, count); });
   }
 
   const std::vector<std::int64_t>& starts() const { return opened()->reader->samples().starts(); }
 
   std::int64_t sample_bytes() const { return opened()->reader->sample_bytes(); }
 
-  std::vector<std::uint64_t> file_sizes() const {
-    std::vector<std::uint64_t> sizes;
-    for (const auto& file : opened()->reader->records().files()) sizes.push_back(file->size());
-    return sizes;
+  std::vector<FileSpec> files() const {
+    std::vector<FileSpec> files;
+    for (const auto& file : opened()->reader->records().files()) files.push_back({file->path(), file->identity()});
+    return files;
   }
   bool is_closed() const { return open_ == nullptr; }
   void close() { open_.reset(); }
@@ -155,7 +167,7 @@ void register_reader(py::module_& module) {
       .def("read_ahead", &PythonReader::read_ahead, py::arg("order"), py::arg("position"), py::arg("count"))
       .def("starts", &PythonReader::starts)
       .def("sample_bytes", &PythonReader::sample_bytes)
-      .def("file_sizes", &PythonReader::file_sizes)
+      .def("files", &PythonReader::files)
       .def("is_closed", &PythonReader::is_closed)
       .def("close", &PythonReader::close);
 }

@@ -18,11 +18,12 @@ namespace py = pybind11;
 namespace binfeed::bindings {
 namespace {
 
-ScheduleSpec make_spec(Shuffle shuffle, std::uint64_t seed, std::int64_t block_samples, std::int64_t window_blocks,
+ScheduleSpec make_spec(std::vector<std::int64_t> starts, Shuffle shuffle, std::uint64_t seed, std::int64_t block_samples, std::int64_t window_blocks,
                        std::int64_t cycle_length, std::int64_t block_length, std::int64_t batch_size,
                        bool drops_remainder, std::int64_t shard, std::int64_t shards, bool pads,
                        std::int64_t first_epoch, std::int64_t first_position) {
-  return {.cycle_length = cycle_length,
+  return {.starts = std::move(starts),
+          .cycle_length = cycle_length,
           .block_length = block_length,
           .shuffle = shuffle,
           .seed = seed,
@@ -37,29 +38,26 @@ ScheduleSpec make_spec(Shuffle shuffle, std::uint64_t seed, std::int64_t block_s
           .first_position = first_position};
 }
 
-Schedule make_schedule(const ScheduleSpec& spec, std::vector<std::int64_t> starts) {
-  return Schedule(spec, std::move(starts), kernels_of(default_instruction_set()));
-}
+Schedule make_schedule(const ScheduleSpec& spec) { return Schedule(spec, kernels_of(default_instruction_set())); }
 
 std::tuple<std::int64_t, std::int64_t, std::int64_t> locate(const Schedule& schedule, std::int64_t number) {
   const auto [epoch, position, count] = schedule.locate(number);
   return {epoch, position, count};
 }
 
-using Array = std::pair<std::vector<std::int64_t>, std::int64_t>;  // shape, string_bytes
+using Array = std::tuple<std::vector<std::int64_t>, std::uint64_t, bool>;  // shape, item_bytes, is_string
 
-py::bytes read_plan_bytes(const std::vector<std::pair<py::bytes, std::uint64_t>>& files, std::size_t record_bytes,
-                          std::size_t header_bytes, std::size_t footer_bytes, const Window& window,
-                          const std::vector<OutputSpec>& outputs, const std::vector<Array>& arrays,
-                          const ScheduleSpec* schedule) {
-  ReadPlan plan{.files = {},
+py::bytes read_plan_bytes(std::vector<FileSpec> files, std::size_t record_bytes, std::size_t header_bytes,
+                          std::size_t footer_bytes, const Window& window, const std::vector<OutputSpec>& outputs,
+                          const std::vector<Array>& arrays, const ScheduleSpec* schedule) {
+  ReadPlan plan{.files = std::move(files),
                 .layout = {record_bytes, header_bytes, footer_bytes},
                 .window = window,
                 .outputs = outputs,
                 .arrays = {},
                 .schedule = schedule == nullptr ? ScheduleSpec{} : *schedule};
-  for (const auto& [path, size] : files) plan.files.push_back({path, size});
-  for (const auto& [shape, string_bytes] : arrays) plan.arrays.push_back({shape, string_bytes});
+  for (const auto& [shape, item_bytes, is_string] : arrays) plan.arrays.push_back({shape, item_bytes, is_string});
+  validate(plan);
   return to_bytes(plan);
 }
 
@@ -73,13 +71,13 @@ void register_schedule(py::module_& module) {
       .finalize();
 
   py::class_<ScheduleSpec>(module, "ScheduleSpec")
-      .def(py::init(&make_spec), py::kw_only(), py::arg("shuffle"), py::arg("seed"), py::arg("block_samples"),
+      .def(py::init(&make_spec), py::kw_only(), py::arg("starts"), py::arg("shuffle"), py::arg("seed"), py::arg("block_samples"),
            py::arg("window_blocks"), py::arg("cycle_length"), py::arg("block_length"), py::arg("batch_size"),
            py::arg("drops_remainder"), py::arg("shard"), py::arg("shards"), py::arg("pads"), py::arg("first_epoch"),
            py::arg("first_position"));
 
   py::class_<Schedule>(module, "Schedule")
-      .def(py::init(&make_schedule), py::arg("spec"), py::arg("starts"))
+      .def(py::init(&make_schedule), py::arg("spec"))
       .def("order",
            [](const Schedule& schedule, std::int64_t epoch) {
              return std::const_pointer_cast<Order>(schedule.order(epoch));
@@ -98,6 +96,10 @@ void register_schedule(py::module_& module) {
            },
            py::arg("epoch"), py::arg("position"), py::arg("count"), py::arg("size"));
 
+  py::class_<FileSpec>(module, "FileSpec");
+
+  module.def(
+      "validate_plan", [](const std::string& plan) { read_plan(plan); }, py::arg("plan"));
   module.def("read_plan_bytes", &read_plan_bytes, py::kw_only(), py::arg("files"), py::arg("record_bytes"),
              py::arg("header_bytes"), py::arg("footer_bytes"), py::arg("window"), py::arg("outputs"),
              py::arg("arrays"), py::arg("schedule"));

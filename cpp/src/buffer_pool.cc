@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <mutex>
 #include <new>
 #include <utility>
+
+#include "binfeed/checked.h"
 
 namespace binfeed {
 namespace {
@@ -143,7 +146,8 @@ BufferPool::Statistics BufferPool::statistics() const {
 
 BatchBuffers::BatchBuffers(std::span<const std::size_t> row_bytes, std::int64_t rows) {
   for (const std::size_t bytes : row_bytes) {
-    byte_counts_.push_back(bytes * static_cast<std::size_t>(rows));
+    byte_counts_.push_back(
+        checked_output_bytes(bytes, static_cast<std::uint64_t>(rows), "a batch, bytes of a sample x samples"));
     buffers_.push_back(BufferPool::instance().acquire(byte_counts_.back()));
     bytes_.push_back(buffers_.back().bytes());
   }

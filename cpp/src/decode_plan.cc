@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "binfeed/checked.h"
 #include "binfeed/decoder.h"
 #include "binfeed/instruction_set.h"
 #include "binfeed/status.h"
@@ -87,7 +88,6 @@ std::optional<Arithmetic> as_quotient(Arithmetic arithmetic, ElementType type, c
     pairs.emplace(is_divide ? 0.0F : static_cast<float>(subtracted[i]), static_cast<float>(divisors[i]));
   }
   if (pairs.size() * (std::size_t{1} << (8 * element_bytes(type))) > kMaxValuesToTry) return std::nullopt;
-  const DefaultFloatingPoint floating_point;
   for (const auto& [minus, divisor] : pairs) {
     if (!divides_exactly(type, minus, divisor, 1 / divisor)) return std::nullopt;
   }
@@ -112,7 +112,7 @@ class StepPlanner {
 
   std::vector<Step> plan(std::span<const Operation> operations, ElementType target) {
     while (!operations.empty()) operations = operations.subspan(take(operations));
-    cast(value_type(type_));  // an untouched field of a type that outputs cannot have
+    make_native();
     if (type_ != target) throw Error(ErrorKind::kArgument, "the operations do not end in the output's type");
     if (steps_.empty()) add({.convert = convert_kernel(type_)}, type_);  // nothing but a copy
     return std::move(steps_);
@@ -130,8 +130,7 @@ class StepPlanner {
         return 1;
       case Code::kLog1p:
         cast(compute_type(type_));
-        if (is_swapped_) add({.convert = convert_kernel(type_)}, type_);
-        add({.compute = kernels_.log1p[type_ == ElementType::kFloat64 ? 1 : 0]}, type_);
+        add_native({.compute = kernels_.log1p[type_ == ElementType::kFloat64 ? 1 : 0]}, type_);
         return 1;
       case Code::kClip:
         add_with_words(kernels_.clip, operation, value_type(type_));
@@ -156,11 +155,18 @@ class StepPlanner {
     }
   }
 
-  kernels::Convert convert_kernel(ElementType to) const {
-    return kernels_.convert[index_of(type_)][is_swapped_ ? 1 : 0][index_of(to)];
+  // What a table has for the values as they are, in either byte order.
+  template <typename Table>
+  const auto& entry_of(const Table& table) const {
+    return table[index_of(type_)][is_swapped_ ? 1 : 0];
   }
 
+  kernels::Convert convert_kernel(ElementType to) const { return entry_of(kernels_.convert)[index_of(to)]; }
+
   void add(Step step, ElementType to) {
+    if (step.convert == nullptr && step.compute == nullptr) {
+      throw Error(ErrorKind::kArgument, "no loop does this operation on " + std::string(element_name(type_)));
+    }
     step.elements = step.elements == 0 ? elements_ : step.elements;
     step.source_bytes = step.source_bytes == 0 ? element_bytes(type_) : step.source_bytes;
     step.target_bytes = step.target_bytes == 0 ? element_bytes(to) : step.target_bytes;
@@ -169,9 +175,22 @@ class StepPlanner {
     is_swapped_ = false;
   }
 
-  void cast(ElementType to) {
-    if (to != type_) add({.convert = convert_kernel(to)}, to);
+  // A step whose loop knows one byte order only, the machine's.
+  void add_native(Step step, ElementType to) {
+    if (is_swapped_) throw Error(ErrorKind::kArgument, "an operation meets values in the other byte order");
+    add(std::move(step), to);
   }
+
+  // The values are in the machine's byte order afterwards, also where they have the type already.
+  void cast(ElementType to) {
+    if (index_of(to) >= kOutputTypes) {
+      throw Error(ErrorKind::kArgument, std::string(element_name(to)) + " is only found in records");
+    }
+    if (to != type_ || is_swapped_) add({.convert = convert_kernel(to)}, to);
+  }
+
+  // As a type that outputs may have.
+  void make_native() { cast(value_type(type_)); }
 
   static void require_words(const Operation& operation, std::size_t count) {
     if (operation.words.size() < count) throw Error(ErrorKind::kArgument, "an operation lacks its words");
@@ -183,7 +202,7 @@ class StepPlanner {
     const bool is_half = type_ == ElementType::kFloat16 || type_ == ElementType::kBfloat16;
     const ElementType half = type_;
     if (is_half) cast(ElementType::kFloat32);
-    Step step{.compute = kernels[index_of(type_)][is_swapped_ ? 1 : 0]};
+    Step step{.compute = entry_of(kernels)};
     step.a = as_operand(operation.words[0]);
     step.b = as_operand(operation.words[1]);
     add(std::move(step), is_half && to == half ? ElementType::kFloat32 : to);
@@ -193,15 +212,15 @@ class StepPlanner {
   void take_bits(const Operation& operation) {
     require_words(operation, 3);
     const ElementType from = value_type(type_);
-    const auto start = static_cast<std::uint32_t>(operation.words[0]);
-    const auto width = static_cast<std::uint32_t>(operation.words[1]);
-    const auto kernel = kernels_.bits[index_of(type_)][is_swapped_ ? 1 : 0];
-    if (kernel == nullptr || width == 0 || start + width > 8 * element_bytes(from)) {
+    const std::uint64_t start = operation.words[0];
+    const std::uint64_t width = operation.words[1];
+    const std::uint64_t bits = 8 * element_bytes(from);
+    if (width == 0 || width > bits || start > bits - width) {
       throw Error(ErrorKind::kArgument, "a bit-field leaves its integer");
     }
     const bool is_signed = operation.words[2] != 0;
-    add({.compute = kernel, .a = as_operand(kernels::BitField{start, width, is_signed})},
-        integer_type(element_bytes(from), is_signed));
+    const kernels::BitField field{static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(width), is_signed};
+    add({.compute = entry_of(kernels_.bits), .a = as_operand(field)}, integer_type(element_bytes(from), is_signed));
   }
 
   static ElementType integer_type(std::size_t bytes, bool is_signed) {
@@ -226,16 +245,24 @@ class StepPlanner {
     }
     const auto otherwise = static_cast<std::int32_t>(static_cast<std::int64_t>(words[1]));
     step.a = as_operand(kernels::Codes{step.keys.data(), step.codes.data(), count, key_bytes, otherwise});
-    add(std::move(step), ElementType::kInt32);  // moves the vectors, whose data stays where it is
+    add_native(std::move(step), ElementType::kInt32);  // moves the vectors, whose data stays where it is
   }
 
   void spread(const Operation& operation) {
     require_words(operation, 1);
     const std::size_t depth = operation.words[0];
-    cast(ElementType::kInt32);
-    add({.compute = kernels_.one_hot, .a = as_operand(depth), .target_bytes = depth * sizeof(float)},
-        ElementType::kFloat32);
-    elements_ *= depth;
+    if (depth == 0) throw Error(ErrorKind::kArgument, "a one_hot has at least one class");
+    const std::size_t depth_bytes = checked_output_bytes(depth, sizeof(float), "bytes of a one_hot");
+    make_native();
+    add_native({.compute = kernels_.one_hot[index_of(type_)], .a = as_operand(depth), .target_bytes = depth_bytes},
+               ElementType::kFloat32);
+    elements_ = checked_multiply(elements_, depth, "elements of a one_hot");
+  }
+
+  void require_operand(const std::vector<double>& operand) const {
+    if (operand.size() != 1 && operand.size() != elements_) {
+      throw Error(ErrorKind::kArgument, "an operation needs one operand, or one per element");
+    }
   }
 
   std::size_t compute(std::span<const Operation> operations) {
@@ -255,18 +282,17 @@ class StepPlanner {
     const bool narrows = computed == ElementType::kFloat64 && operations.size() > used &&
                          operations[used].code == Code::kCast && operations[used].type == ElementType::kFloat32;
     const ElementType to = narrows ? ElementType::kFloat32 : computed;
+    require_operand(first);
+    if (used == 2) require_operand(second);
     const std::size_t count = std::max(first.size(), second.size());
-    if (count != 1 && count != elements_) {
-      throw Error(ErrorKind::kArgument, "an operation needs one operand, or one per element");
-    }
     // Kernels know operands that are all single or all per element.
     for (auto* operand : {&first, &second}) {
       if (operand->size() == 1) operand->resize(count, operand->front());
     }
     arithmetic = as_quotient(arithmetic, type_, first, second.empty() ? first : second).value_or(arithmetic);
     Step step{.a = make_operand(first, computed, count > 1), .b = make_operand(second, computed, count > 1)};
-    step.compute = kernels_.compute[index_of(type_)][is_swapped_ ? 1 : 0][static_cast<std::size_t>(arithmetic)]
-                                   [count > 1 ? 1 : 0][to == ElementType::kFloat64 ? 1 : 0];
+    step.compute = entry_of(kernels_.compute)[static_cast<std::size_t>(arithmetic)][count > 1 ? 1 : 0]
+                                             [to == ElementType::kFloat64 ? 1 : 0];
     add(std::move(step), to);
     return used + (narrows ? 1 : 0);
   }
@@ -292,8 +318,11 @@ std::size_t planes_of(std::span<const std::uint32_t> offsets, std::size_t bytes)
 // Bytes of the record from the column's offset to its end.
 std::uint64_t extent(const ColumnSpec& spec) {
   const std::size_t bytes = element_bytes(spec.type);
-  if (spec.packing.packing != Packing::kNone) return (spec.packed_elements * spec.packing.bits + 7) / 8;
-  if (spec.offsets.empty()) return spec.elements * bytes;
+  if (spec.packing.packing != Packing::kNone) {
+    const std::uint64_t bits = checked_multiply(spec.packed_elements, spec.packing.bits, "bits of a packed field");
+    return bits / 8 + (bits % 8 > 0 ? 1 : 0);
+  }
+  if (spec.offsets.empty()) return checked_multiply(spec.elements, bytes, "bytes of a field");
   return *std::max_element(spec.offsets.begin(), spec.offsets.end()) + bytes;
 }
 
@@ -301,15 +330,19 @@ void check(const ColumnSpec& spec, std::size_t record_bytes) {
   if (!spec.offsets.empty() && spec.offsets.size() != spec.elements) {
     throw Error(ErrorKind::kArgument, "a column needs one offset per element");
   }
-  if (spec.offset + extent(spec) > record_bytes) throw Error(ErrorKind::kArgument, "a column leaves the record");
+  if (checked_add(spec.offset, extent(spec), "end of a field") > record_bytes) {
+    throw Error(ErrorKind::kArgument, "a column leaves the record");
+  }
 }
 
 void plan_unpacking(const ColumnSpec& spec, const Kernels& kernels, Column& column) {
   const bool is_signed = spec.type == ElementType::kInt8 || spec.type == ElementType::kInt16;
   const std::size_t bits = spec.packing.bits;
   const std::size_t last = spec.offsets.empty() ? 0 : *std::max_element(spec.offsets.begin(), spec.offsets.end());
-  if (bits == 0 || bits > 16 || column.element_bytes != (bits <= 8 ? 1u : 2u) ||
-      last / column.element_bytes >= spec.packed_elements) {
+  const std::size_t used = spec.offsets.empty() ? spec.elements : last / column.element_bytes + 1;
+  const bool is_pair = spec.packing.packing == Packing::kWfdb212;
+  if (bits == 0 || bits > 16 || (is_pair && bits != 12) || column.element_bytes != (bits <= 8 ? 1u : 2u) ||
+      used > spec.packed_elements) {
     throw Error(ErrorKind::kArgument, "packed numbers do not fit their type");
   }
   column.unpack = kernels.unpack[is_signed ? 1 : 0];
@@ -363,7 +396,7 @@ Column make_column(const ColumnSpec& spec, ElementType target, const Kernels& ke
   if (!spec.offsets.empty()) plan_gathering(spec, kernels, column);
   column.steps = StepPlanner(spec, kernels).plan(spec.operations, target);
   const Step& last = column.steps.back();
-  column.target_bytes = last.elements * last.target_bytes;
+  column.target_bytes = checked_output_bytes(last.elements, last.target_bytes, "bytes of a row");
   if (has_short_rows(column)) column.copy_rows = kernels.copy_rows;
   return column;
 }
@@ -376,7 +409,8 @@ std::size_t scratch_bytes_of(const Column& column) {
     widest = std::max({widest, column.elements * column.element_bytes, column.target_bytes});
   }
   for (std::size_t i = 0; i + 1 < column.steps.size(); ++i) {
-    widest = std::max(widest, column.steps[i].elements * column.steps[i].target_bytes);
+    const Step& step = column.steps[i];
+    widest = std::max(widest, checked_output_bytes(step.elements, step.target_bytes, "bytes between two operations"));
   }
   return widest;
 }
@@ -386,6 +420,7 @@ std::size_t scratch_bytes_of(const Column& column) {
 DecodePlan::DecodePlan(std::size_t record_bytes, const std::vector<OutputSpec>& outputs,
                        std::string_view instruction_set)
     : record_bytes_(record_bytes) {
+  const DefaultFloatingPoint floating_point;  // parameters are rounded to the types that compute
   const Kernels& kernels = kernels_of(instruction_set);
   used_begin_ = record_bytes;
   std::size_t row_bytes = 0;
@@ -396,7 +431,7 @@ DecodePlan::DecodePlan(std::size_t record_bytes, const std::vector<OutputSpec>& 
       if (column.elements == 0) continue;
       output.columns.push_back(make_column(column, spec.type, kernels));
       output.columns.back().target_offset = output.row_bytes;
-      output.row_bytes += output.columns.back().target_bytes;
+      output.row_bytes = checked_add(output.row_bytes, output.columns.back().target_bytes, "bytes of a row");
       scratch_bytes_ = std::max(scratch_bytes_, scratch_bytes_of(output.columns.back()));
       used_begin_ = std::min<std::size_t>(used_begin_, column.offset);
       used_end_ = std::max<std::size_t>(used_end_, column.offset + extent(column));

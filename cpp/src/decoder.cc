@@ -22,10 +22,20 @@ class Scratch {
       if (area.size() < bytes) area.resize(bytes);
     }
   }
+  ~Scratch() {
+    for (auto& area : areas()) {
+      if (area.size() > kMaxKeptBytes) std::vector<std::byte>().swap(area);
+    }
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
   // Alternates, so that a step never writes what it reads.
   std::byte* next() { return areas()[turn_ ^= 1].data(); }
 
  private:
+  // What a thread keeps when it has decoded: blocks are that large only where records are.
+  static constexpr std::size_t kMaxKeptBytes = 1 << 20;
+
   static std::vector<std::byte> (&areas())[2] {
     thread_local std::vector<std::byte> areas[2];
     return areas;

@@ -4,19 +4,61 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#if defined(__APPLE__)
+#include <sys/sysctl.h>
+#elif defined(__linux__)
+#include <sys/vfs.h>
+#endif
 
 #include <cerrno>
+#include <fstream>
+#include <functional>
 #include <utility>
 
+#include "binfeed/mappings.h"
+#include "binfeed/page_guard.h"
 #include "binfeed/status.h"
 
 namespace binfeed {
 namespace {
 
-// An open descriptor of a regular file, with its size.
+std::uint64_t find_host() {
+  std::string run;
+#if defined(__APPLE__)
+  char uuid[64] = {};
+  std::size_t length = sizeof uuid - 1;
+  if (::sysctlbyname("kern.bootsessionuuid", uuid, &length, nullptr, 0) == 0) run = uuid;
+#else
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> run;
+#endif
+  return std::hash<std::string>{}(run);
+}
+
+// Whether the file system numbers its files anew when it forgets them, as those in user space may.
+bool has_passing_inodes([[maybe_unused]] int descriptor) {
+#if defined(__linux__)
+  constexpr long kFuse = 0x65735546;
+  struct statfs system {};
+  return ::fstatfs(descriptor, &system) == 0 && static_cast<long>(system.f_type) == kFuse;
+#else
+  return false;
+#endif
+}
+
+std::int64_t modified(const struct stat& status) {
+#if defined(__APPLE__)
+  const struct timespec& time = status.st_mtimespec;
+#else
+  const struct timespec& time = status.st_mtim;
+#endif
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
+// An open descriptor of a regular file.
 class OpenFile {
  public:
   explicit OpenFile(const std::string& path) {
+    if (path.find('\0') != std::string::npos) throw Error::system(EINVAL, path);
     // Non-blocking: a pipe must be refused, not waited for.
     descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor_ < 0) throw Error::system(errno, path);
@@ -26,18 +68,19 @@ class OpenFile {
       ::close(descriptor_);
       throw Error::system(failed, path);
     }
-    size_ = static_cast<std::uint64_t>(status.st_size);
-    device_ = static_cast<std::uint64_t>(status.st_dev);
-    inode_ = static_cast<std::uint64_t>(status.st_ino);
+    static const std::uint64_t host = find_host();
+    identity_ = {.size = static_cast<std::uint64_t>(status.st_size),
+                 .modified = modified(status),
+                 .device = static_cast<std::uint64_t>(status.st_dev),
+                 .inode = has_passing_inodes(descriptor_) ? 0 : static_cast<std::uint64_t>(status.st_ino),
+                 .host = host};
   }
   ~OpenFile() { ::close(descriptor_); }
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 
   int descriptor() const { return descriptor_; }
-  std::uint64_t size() const { return size_; }
-  std::uint64_t device() const { return device_; }
-  std::uint64_t inode() const { return inode_; }
+  const FileIdentity& identity() const { return identity_; }
 
  private:
   static int check(mode_t mode) {
@@ -46,96 +89,146 @@ class OpenFile {
   }
 
   int descriptor_;
-  std::uint64_t size_ = 0;
-  std::uint64_t device_ = 0;
-  std::uint64_t inode_ = 0;
+  FileIdentity identity_;
 };
 
-Error changed(const std::string& path, std::uint64_t then, std::uint64_t now) {
-  return Error::data("'" + path + "' had " + std::to_string(then) + " bytes when it was opened and has " +
-                         std::to_string(now) + " now; open it again",
-                     path, now);
+Error changed(const std::string& path, const FileIdentity& then, const FileIdentity& now) {
+  const std::string what = now.size == then.size ? "' was replaced or written to since it was opened"
+                                                 : "' had " + std::to_string(then.size) +
+                                                       " bytes when it was opened and has " +
+                                                       std::to_string(now.size) + " now";
+  return Error::data("'" + path + what + "; open it again", path, now.size);
+}
+
+std::size_t page_bytes() {
+  static const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return bytes;
 }
 
 }  // namespace
 
-MappedFile::MappedFile(std::string path) : path_(std::move(path)), size_(OpenFile(path_).size()) {}
+bool FileIdentity::is_still(const FileIdentity& then) const {
+  if (size != then.size) return false;
+  return host != then.host || (modified == then.modified && device == then.device && inode == then.inode);
+}
 
-MappedFile::MappedFile(std::string path, std::uint64_t size) : path_(std::move(path)), size_(size) {}
+struct MappedFile::Mapping {
+  Mapping(const OpenFile& file, const std::string& path)
+      : size(file.identity().size),
+        bytes(map(file, path)),
+        guard(std::in_place, bytes, size),
+        witness(find_witness()) {}
+  ~Mapping() {
+    guard.reset();  // the addresses may be somebody else's next
+    ::munmap(const_cast<std::byte*>(bytes), size);
+  }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  static const std::byte* map(const OpenFile& file, const std::string& path) {
+    void* mapping = ::mmap(nullptr, file.identity().size, PROT_READ, MAP_SHARED, file.descriptor(), 0);
+    if (mapping == MAP_FAILED) throw Error::system(errno, path);
+    return static_cast<const std::byte*>(mapping);
+  }
+
+  // Of the last page: if it is gone altogether, any byte of it tells.
+  Witness find_witness() const {
+    std::size_t at = size - 1;
+    for (const std::size_t page = at / page_bytes() * page_bytes(); at > page && bytes[at] == std::byte{0};) --at;
+    return {bytes + at, bytes[at]};
+  }
+
+  std::size_t size;
+  const std::byte* bytes;
+  std::optional<PageGuard> guard;
+  Witness witness;
+};
+
+MappedFile::MappedFile(std::string path) : path_(std::move(path)), identity_(OpenFile(path_).identity()) {}
+
+MappedFile::MappedFile(std::string path, const FileIdentity& identity) : path_(std::move(path)), identity_(identity) {}
 
 MappedFile::MappedFile(std::string name, const std::byte* bytes, std::uint64_t size)
-    : path_(std::move(name)), size_(size), is_mapping_(false), bytes_(bytes) {}
+    : path_(std::move(name)), identity_{.size = size}, memory_(bytes) {}
 
 MappedFile::~MappedFile() {
-  guard_.reset();
-  const std::byte* bytes = bytes_.load();
-  if (is_mapping_ && bytes != nullptr) ::munmap(const_cast<std::byte*>(bytes), size_);
+  if (mapping_.load() == nullptr) return;
+  const Mappings::Use use;  // nobody makes room meanwhile
+  Mappings::instance().remove(*this);
+  unmap();
 }
 
-const std::byte* MappedFile::map() const {
-  const std::lock_guard lock(mutex_);
-  if (const std::byte* bytes = bytes_.load(std::memory_order_relaxed); bytes != nullptr) return bytes;
+const std::byte* MappedFile::bytes() const {
+  if (memory_ != nullptr) return memory_;
+  const Mapping* const mapping = mapping_.load(std::memory_order_acquire);
+  return (mapping != nullptr ? *mapping : map()).bytes;
+}
 
+// Threads that map the file at the same time each do; all but one let go of it again. There is no lock to wait for.
+const MappedFile::Mapping& MappedFile::map() const {
+  PageGuard::install_handler();
   const OpenFile file(path_);
-  if (file.size() != size_) {
-    throw changed(path_, size_, file.size());
-  }
-  void* mapping = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.descriptor(), 0);
-  if (mapping == MAP_FAILED) throw Error::system(errno, path_);
-  const auto* bytes = static_cast<const std::byte*>(mapping);
-  guard_.emplace(bytes, size_);
-  identity_[0] = file.device();
-  identity_[1] = file.inode();
-  bytes_.store(bytes, std::memory_order_release);
-  if (pattern_ != AccessPattern::kNormal) advise();
-  return bytes;
+  if (!file.identity().is_still(identity_)) throw changed(path_, identity_, file.identity());
+  auto mapping = std::make_unique<const Mapping>(file, path_);
+  if (pattern_ != AccessPattern::kNormal) advise(*mapping);
+  const Mapping* first = nullptr;
+  if (!mapping_.compare_exchange_strong(first, mapping.get())) return *first;
+  Mappings::instance().add(*this);
+  return *mapping.release();
 }
 
-void MappedFile::expect(AccessPattern pattern) const {
-  const std::lock_guard lock(mutex_);
-  if (pattern == pattern_) return;
-  pattern_ = pattern;
-  if (is_mapping_ && bytes_.load(std::memory_order_relaxed) != nullptr) advise();
-}
+void MappedFile::unmap() const { delete mapping_.exchange(nullptr); }
 
-// What follows are hints: the system is free to refuse them.
-void MappedFile::advise() const {
-  constexpr int kAdvice[] = {MADV_NORMAL, MADV_SEQUENTIAL, MADV_RANDOM};
-  ::madvise(const_cast<std::byte*>(bytes_.load(std::memory_order_relaxed)), size_,
-            kAdvice[static_cast<std::size_t>(pattern_)]);
-}
-
-void MappedFile::will_need(std::uint64_t begin, std::uint64_t end) const {
-  if (!is_mapping_) return;
-  static const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  begin -= begin % page_bytes;
-  ::madvise(const_cast<std::byte*>(bytes() + begin), end - begin, MADV_WILLNEED);
+MappedFile::Witness MappedFile::witness() const {
+  const Mapping* const mapping = mapping_.load(std::memory_order_acquire);
+  return mapping != nullptr ? mapping->witness : Witness{};
 }
 
 void MappedFile::check_after_reading() const {
-  if (guard_ && (guard_->has_faulted() || was_truncated())) throw_changed();
+  const Mapping* const mapping = mapping_.load(std::memory_order_acquire);
+  if (mapping == nullptr) return;  // bytes in memory
+  // In this order: asking a witness may fault, too.
+  if (!mapping->witness.is_true() || mapping->guard->has_faulted() || is_shorter()) throw_changed();
 }
 
-void MappedFile::check_faults() const {
-  if (guard_ && guard_->has_faulted()) throw_changed();
+// Sees as well that a file lost zeros at its end, as long as it has its path.
+bool MappedFile::is_shorter() const {
+  struct stat status {};
+  return ::stat(path_.c_str(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) < identity_.size &&
+         static_cast<std::uint64_t>(status.st_dev) == identity_.device &&
+         static_cast<std::uint64_t>(status.st_ino) == identity_.inode;
 }
 
 void MappedFile::throw_changed() const {
-  std::uint64_t now = 0;
+  FileIdentity now;
   try {
-    now = OpenFile(path_).size();
+    now = OpenFile(path_).identity();
   } catch (const Error&) {
     // It is gone altogether by now.
   }
-  throw changed(path_, size_, now);
+  if (now.is_still(identity_)) throw Error::system(EIO, path_);  // so it was the disk that had no page
+  throw changed(path_, identity_, now);
 }
 
-bool MappedFile::was_truncated() const {
-  struct stat status {};
-  if (::stat(path_.c_str(), &status) != 0) return false;  // unlinked: its bytes live as long as the mapping
-  return static_cast<std::uint64_t>(status.st_dev) == identity_[0] &&
-         static_cast<std::uint64_t>(status.st_ino) == identity_[1] &&
-         static_cast<std::uint64_t>(status.st_size) < size_;
+void MappedFile::expect(AccessPattern pattern) const {
+  if (pattern_.exchange(pattern) == pattern) return;
+  if (const Mapping* const mapping = mapping_.load(std::memory_order_acquire)) advise(*mapping);
+}
+
+void MappedFile::advise(const Mapping& mapping) const {
+  constexpr int kAdvice[] = {MADV_NORMAL, MADV_SEQUENTIAL, MADV_RANDOM};
+  ::madvise(const_cast<std::byte*>(mapping.bytes), mapping.size,
+            kAdvice[static_cast<std::size_t>(pattern_.load())]);
+}
+
+void MappedFile::will_need(std::uint64_t begin, std::uint64_t end) const noexcept {
+  if (memory_ != nullptr) return;
+  begin -= begin % page_bytes();
+  try {
+    ::madvise(const_cast<std::byte*>(bytes() + begin), end - begin, MADV_WILLNEED);
+  } catch (const std::exception&) {
+    // Whoever reads the file will say so.
+  }
 }
 
 }  // namespace binfeed

@@ -23,9 +23,10 @@ void Order::append_runs(std::int64_t position, std::int64_t count, std::vector<R
   if (count > 0) append(position, count, runs);
 }
 
-void Order::append_reach(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const {
+void Order::append_reach(std::int64_t position, std::int64_t count, std::int64_t enough,
+                         std::vector<Run>& runs) const {
   check(position, count);
-  if (count > 0) reach(position, count, runs);
+  if (count > 0) reach(position, count, enough, runs);
 }
 
 namespace {
@@ -95,8 +96,10 @@ class InterleavedOrder final : public Order {
       slots_[slot].push_back({file, round});
       const std::int64_t last = round + full_visits(file);
       const std::int64_t left = samples(file) % block_length_;
-      changes[round] += block_length_;
-      changes[last] += left - block_length_;
+      // A file that has no full visit never adds one, so that no sum exceeds the number of samples.
+      const std::int64_t full = last > round ? block_length_ : 0;
+      changes[round] += full;
+      changes[last] += left - full;
       changes[last + 1] -= left;
       turns.emplace(last + 1, slot);
     }
@@ -181,9 +184,9 @@ class ShardedOrder final : public Order {
       order_->append_runs(first, length, runs);
     });
   }
-  void reach(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const override {
-    for_each_stretch(position, count, [&](std::int64_t first, std::int64_t length) {
-      order_->append_reach(first, length, runs);
+  void reach(std::int64_t position, std::int64_t count, std::int64_t enough, std::vector<Run>& runs) const override {
+    for_each_stretch(position, std::min(count, enough), [&](std::int64_t first, std::int64_t length) {
+      order_->append_reach(first, length, enough, runs);
     });
   }
 

@@ -7,50 +7,89 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <vector>
+
+#include "binfeed/process_mutex.h"
 
 namespace binfeed {
 
-// A mapping that the handler knows. Slots are never freed, only used again: the handler may be looking at one.
+// A mapping that the handler knows. Slots are never freed, only used again: the handler may be looking at one. It tells
+// by the version, odd while a slot changes, whether it saw both ends of one and the same mapping; that of the page that
+// faulted does not change, as somebody is reading it.
 struct PageGuard::Slot {
+  std::atomic<std::uint32_t> version = 0;
   std::atomic<std::uintptr_t> begin = 0;
   std::atomic<std::uintptr_t> end = 0;
   std::atomic<bool> has_faulted = false;
-  std::atomic<bool> is_taken = false;
   Slot* next = nullptr;
+
+  void set(std::uintptr_t new_begin, std::uintptr_t new_end) {
+    ++version;
+    begin = new_begin;
+    end = new_end;
+    has_faulted = false;
+    ++version;
+  }
+
+  // Where the mapping ends if `address` is within it, else 0.
+  std::uintptr_t end_if_at(std::uintptr_t address) const {
+    const std::uint32_t before = version;
+    const std::uintptr_t first = begin;
+    const std::uintptr_t last = end;
+    return before % 2 == 0 && version == before && address >= first && address < last ? last : 0;
+  }
 };
 
-// What the signal handler may touch: atomics and system calls.
 struct PageGuardAccess {
   using Slot = PageGuard::Slot;
+
+  // Slots that no guard has, so that one is found at once however many mappings there are.
+  struct Free {
+    ProcessMutex mutex;
+    std::vector<Slot*> slots;
+  };
+  static Free& free() {
+    static auto* const free = new Free;
+    return *free;
+  }
+
+  static Slot* take_slot() {
+    const std::lock_guard lock(free().mutex);
+    if (free().slots.empty()) {
+      auto* const slot = new Slot;
+      slot->next = slots.load();
+      slots = slot;
+      return slot;
+    }
+    Slot* const slot = free().slots.back();
+    free().slots.pop_back();
+    return slot;
+  }
+
+  static void give_back(Slot* slot) {
+    const std::lock_guard lock(free().mutex);
+    free().slots.push_back(slot);
+  }
+
+  // What follows is all that the signal handler touches: atomics and system calls.
   static_assert(std::atomic<std::uintptr_t>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
   static std::atomic<Slot*> slots;
   static std::atomic<bool> any_has_faulted;
-  static std::atomic<std::size_t> page_bytes;
+  static const std::uintptr_t page_bytes;
 
-  static Slot* take_slot() {
+  // Puts zeros in place of the page at `address` and of all behind it if they belong to a guarded mapping: what comes
+  // after the end of a file is missing as well.
+  static bool replace_pages(std::uintptr_t address) {
     for (Slot* slot = slots.load(); slot != nullptr; slot = slot->next) {
-      if (!slot->is_taken.exchange(true)) return slot;
-    }
-    auto* const slot = new Slot;
-    slot->is_taken = true;
-    slot->next = slots.load();
-    while (!slots.compare_exchange_weak(slot->next, slot)) {
-    }
-    return slot;
-  }
-
-  // Puts a page of zeros at `address` if it belongs to a guarded mapping.
-  static bool replace_page(std::uintptr_t address) {
-    for (Slot* slot = slots.load(); slot != nullptr; slot = slot->next) {
-      if (address < slot->begin.load() || address >= slot->end.load()) continue;
-      const std::uintptr_t page = address & ~(page_bytes.load() - 1);
-      void* const zeros = ::mmap(reinterpret_cast<void*>(page), page_bytes.load(), PROT_READ,
-                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-      if (zeros == MAP_FAILED) return false;
+      const std::uintptr_t end = slot->end_if_at(address);
+      if (end == 0) continue;
+      // Noted first: other threads do not fault at the zeros, but must know of them.
       slot->has_faulted = true;
       any_has_faulted = true;
-      return true;
+      const std::uintptr_t page = address & ~(page_bytes - 1);
+      return ::mmap(reinterpret_cast<void*>(page), end - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                    0) != MAP_FAILED;
     }
     return false;
   }
@@ -58,34 +97,57 @@ struct PageGuardAccess {
 
 std::atomic<PageGuard::Slot*> PageGuardAccess::slots = nullptr;
 std::atomic<bool> PageGuardAccess::any_has_faulted = false;
-std::atomic<std::size_t> PageGuardAccess::page_bytes = 4096;
+const std::uintptr_t PageGuardAccess::page_bytes = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
 
 namespace {
 
 // The handler that was there before ours. A pointer to it is swapped, so that the signal handler sees it whole; old
 // ones are kept, for it may be looking at one. There are as many as times somebody replaced our handler.
 std::atomic<const struct sigaction*> previous_action = nullptr;
-std::mutex install_mutex;
-thread_local volatile sig_atomic_t is_passing_on = 0;
+thread_local volatile sig_atomic_t is_passing_on __attribute__((tls_model("initial-exec"))) = 0;
 
-void die_by_default(int signal) {
-  struct sigaction standard {};
-  standard.sa_handler = SIG_DFL;
-  ::sigaction(signal, &standard, nullptr);  // the fault comes again when this handler returns
+// Whether the signal is a fault, rather than sent by somebody. Apple's system on arm64 calls every one of them an error
+// of alignment.
+bool is_fault(const siginfo_t* info) {
+#if defined(__APPLE__)
+  if (info == nullptr) return false;
+  return info->si_code == BUS_ADRERR || info->si_code == BUS_ADRALN || info->si_code == BUS_OBJERR;
+#else
+  return info != nullptr && info->si_code > 0;
+#endif
 }
 
-// Calls the handler that was there before. If it calls ours in turn, nobody wants the fault.
+// Whether the fault is that of a page which a mapping should have.
+bool is_missing_page(const siginfo_t* info) {
+#if defined(__APPLE__)
+  return is_fault(info);
+#else
+  return info != nullptr && info->si_code == BUS_ADRERR;
+#endif
+}
+
+void die_by_default(int signal, const siginfo_t* info) {
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  ::sigaction(signal, &standard, nullptr);
+  // A fault comes again when this handler returns. What was sent does not.
+  if (!is_fault(info)) ::raise(signal);
+}
+
+// Calls the handler that was there before. If it calls ours in turn, nobody wants the signal.
 void pass_on(int signal, siginfo_t* info, void* context) {
   const struct sigaction* const previous = previous_action.load();
   if (previous == nullptr || is_passing_on != 0) {
-    die_by_default(signal);
+    die_by_default(signal, info);
     return;
   }
   is_passing_on = 1;
   if ((previous->sa_flags & SA_SIGINFO) != 0) {
     previous->sa_sigaction(signal, info, context);
+  } else if (previous->sa_handler == SIG_IGN && !is_fault(info)) {
+    // Ignored, as it was to be. A fault cannot be: the instruction would fault forever.
   } else if (previous->sa_handler == SIG_DFL || previous->sa_handler == SIG_IGN) {
-    die_by_default(signal);  // a fault cannot be ignored: the instruction would fault forever
+    die_by_default(signal, info);
   } else {
     previous->sa_handler(signal);
   }
@@ -93,8 +155,8 @@ void pass_on(int signal, siginfo_t* info, void* context) {
 }
 
 void handle_fault(int signal, siginfo_t* info, void* context) {
-  if (info != nullptr && info->si_code == BUS_ADRERR &&
-      PageGuardAccess::replace_page(reinterpret_cast<std::uintptr_t>(info->si_addr))) {
+  if (is_missing_page(info) &&
+      PageGuardAccess::replace_pages(reinterpret_cast<std::uintptr_t>(info->si_addr))) {
     return;
   }
   pass_on(signal, info, context);
@@ -107,17 +169,13 @@ bool is_ours(const struct sigaction& action) {
 }  // namespace
 
 PageGuard::PageGuard(const std::byte* begin, std::size_t size) : slot_(PageGuardAccess::take_slot()) {
-  PageGuardAccess::page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  slot_->has_faulted = false;
-  // The end comes last: until then the slot holds no address.
-  slot_->begin = reinterpret_cast<std::uintptr_t>(begin);
-  slot_->end = reinterpret_cast<std::uintptr_t>(begin) + size;
+  const auto first = reinterpret_cast<std::uintptr_t>(begin);
+  slot_->set(first, first + size);
 }
 
 PageGuard::~PageGuard() {
-  slot_->end = 0;
-  slot_->begin = 0;
-  slot_->is_taken = false;
+  slot_->set(0, 0);
+  PageGuardAccess::give_back(slot_);
 }
 
 bool PageGuard::has_faulted() const { return slot_->has_faulted; }
@@ -128,7 +186,8 @@ void PageGuard::install_handler() {
   struct sigaction current {};
   ::sigaction(SIGBUS, nullptr, &current);
   if (is_ours(current)) return;
-  const std::lock_guard lock(install_mutex);
+  static auto* const mutex = new ProcessMutex;
+  const std::lock_guard lock(*mutex);
   ::sigaction(SIGBUS, nullptr, &current);
   if (is_ours(current)) return;
   previous_action = new struct sigaction(current);

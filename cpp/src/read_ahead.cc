@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "binfeed/checked.h"
+
 namespace binfeed {
 namespace {
 
@@ -14,7 +16,7 @@ constexpr std::int64_t kPageBytes = 4096;
 ReadAhead::ReadAhead(std::int64_t sample_bytes, AccessPattern pattern, std::int64_t batch_size)
     : window_(std::max(kWindowBytes / std::max<std::int64_t>(
                                           sample_bytes, pattern == AccessPattern::kRandom ? kPageBytes : 1),
-                       2 * batch_size)) {}
+                       2 * std::min(batch_size, kMaxSize / 2))) {}
 
 ReadAhead::Stretch ReadAhead::next(std::int64_t epoch, std::int64_t position, std::int64_t count, std::int64_t size) {
   const std::lock_guard lock(mutex_);
@@ -22,7 +24,7 @@ ReadAhead::Stretch ReadAhead::next(std::int64_t epoch, std::int64_t position, st
     epoch_ = epoch;
     begin_ = end_ = position;
   }
-  const std::int64_t end = std::min(position + window_, size);
+  const std::int64_t end = position + std::min(window_, size - position);
   const bool is_due = position + count > end_ || end - end_ >= window_ / 2;
   if (!is_due || end <= end_) return {end_, 0};
   const Stretch stretch{end_, end - end_};

@@ -9,12 +9,13 @@ namespace binfeed {
 namespace {
 
 // To be changed with every struct that is described below.
-constexpr std::string_view kMagic = "binfeed read plan 1\n";
+constexpr std::string_view kMagic = "binfeed read plan 2\n";
 
 // What is written and read, field by field: each struct is described once, for both directions.
 template <typename Archive>
 void describe(Archive& archive, FileSpec& file) {
-  archive(file.path, file.size);
+  archive(file.path, file.identity.size, file.identity.modified, file.identity.device, file.identity.inode,
+          file.identity.host);
 }
 template <typename Archive>
 void describe(Archive& archive, Layout& layout) {
@@ -43,11 +44,11 @@ void describe(Archive& archive, OutputSpec& output) {
 }
 template <typename Archive>
 void describe(Archive& archive, ArraySpec& array) {
-  archive(array.shape, array.string_bytes);
+  archive(array.shape, array.item_bytes, array.is_string);
 }
 template <typename Archive>
 void describe(Archive& archive, ScheduleSpec& schedule) {
-  archive(schedule.cycle_length, schedule.block_length, schedule.shuffle, schedule.seed, schedule.block_samples,
+  archive(schedule.starts, schedule.cycle_length, schedule.block_length, schedule.shuffle, schedule.seed, schedule.block_samples,
           schedule.window_blocks, schedule.batch_size, schedule.drops_remainder, schedule.shard, schedule.shards,
           schedule.pads, schedule.first_epoch, schedule.first_position);
 }
@@ -58,6 +59,20 @@ void describe(Archive& archive, ReadPlan& plan) {
 
 template <typename T>
 constexpr bool kIsPlain = std::is_arithmetic_v<T> || std::is_enum_v<T>;
+
+// How many values of a type are in use, the first ones: any other byte would be none of them.
+template <typename T>
+constexpr std::size_t kValues = 0;  // all
+template <>
+constexpr std::size_t kValues<bool> = 2;
+template <>
+constexpr std::size_t kValues<ElementType> = kElementTypes;
+template <>
+constexpr std::size_t kValues<Operation::Code> = kOperationCodes;
+template <>
+constexpr std::size_t kValues<Packing> = kPackings;
+template <>
+constexpr std::size_t kValues<Shuffle> = kShuffles;
 
 template <typename T>
 constexpr bool kIsSequence = false;
@@ -102,27 +117,39 @@ class Parser {
  private:
   template <typename T>
   void parse(T& value) {
-    if constexpr (kIsPlain<T>) {
+    if constexpr (kValues<T> > 0) {
+      static_assert(sizeof value == 1);
+      const auto byte = static_cast<std::uint8_t>(*take(1));
+      if (byte >= kValues<T>) fail("it holds " + std::to_string(byte) + " where there is no such value");
+      value = static_cast<T>(byte);
+    } else if constexpr (kIsPlain<T>) {
       std::memcpy(&value, take(sizeof value), sizeof value);
     } else if constexpr (kIsSequence<T>) {
       std::uint64_t count = 0;
       parse(count);
-      if (count > rest_.size()) fail();  // every item has at least one byte
-      value.resize(count);
-      for (auto& item : value) parse(item);
+      if (count > rest_.size()) fail(kTooShort);  // every item has at least one byte
+      value.clear();
+      // One by one: memory grows with the bytes that were read, not with the number that they claim.
+      for (std::uint64_t i = 0; i < count; ++i) {
+        value.resize(i + 1);
+        parse(value.back());
+      }
     } else {
       describe(*this, value);
     }
   }
 
   const char* take(std::size_t count) {
-    if (count > rest_.size()) fail();
+    if (count > rest_.size()) fail(kTooShort);
     const char* bytes = rest_.data();
     rest_.remove_prefix(count);
     return bytes;
   }
 
-  [[noreturn]] static void fail() { throw Error(ErrorKind::kArgument, "the read plan is damaged: it ends too early"); }
+  static constexpr const char* kTooShort = "it ends too early";
+  [[noreturn]] static void fail(const std::string& message) {
+    throw Error(ErrorKind::kArgument, "the read plan is damaged: " + message);
+  }
 
   std::string_view rest_;
 };
@@ -144,9 +171,7 @@ ReadPlan read_plan(std::string_view bytes) {
   ReadPlan plan;
   parser(plan);
   if (!parser.is_at_end()) throw Error(ErrorKind::kArgument, "the read plan is damaged: it goes on behind its end");
-  if (plan.arrays.size() != plan.outputs.size()) {
-    throw Error(ErrorKind::kArgument, "the read plan is damaged: it has other arrays than outputs");
-  }
+  validate(plan);
   return plan;
 }
 

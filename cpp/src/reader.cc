@@ -7,15 +7,21 @@
 #include <utility>
 
 #include "binfeed/buffer_pool.h"
+#include "binfeed/checked.h"
 #include "binfeed/decoder.h"
+#include "binfeed/mappings.h"
 #include "binfeed/page_guard.h"
-#include "binfeed/status.h"
 #include "sample_decoder.h"
 
 namespace binfeed {
 namespace {
 
-constexpr std::int64_t kPositionsAtATime = 1 << 14;
+// Samples to read at a time, and bytes of them: between blocks files may be unmapped and signals are looked at.
+constexpr std::int64_t kBlockPositions = 1 << 14;
+constexpr std::int64_t kBlockBytes = 64 << 20;
+// The same where there are so many files that each sample may be of another one, which has to be mapped.
+constexpr std::int64_t kBlockPositionsOfManyFiles = 1 << 10;
+constexpr std::size_t kManyFiles = 1 << 12;
 // To ask the system for at a time.
 constexpr std::uint64_t kReadAheadBytes = 64 << 20;
 // Samples looked at to learn whether a stretch is in memory.
@@ -39,7 +45,11 @@ long major_faults() {
 
 Reader::Reader(RecordIndex records, Window window, const std::vector<OutputSpec>& outputs,
                std::string_view instruction_set)
-    : records_(std::move(records)), samples_(records_, window), output_bytes_(outputs.size()) {
+    : records_(std::move(records)),
+      samples_(records_, window),
+      output_bytes_(outputs.size()),
+      sample_bytes_(checked_multiply(window.span(), static_cast<std::int64_t>(records_.layout().record_bytes),
+                                     "bytes that a sample reaches over")) {
   for (const bool is_target : {false, true}) add_part(is_target, outputs, instruction_set);
   BufferPool::instance().retain();
 }
@@ -61,13 +71,20 @@ void Reader::add_part(bool is_target, const std::vector<OutputSpec>& outputs, st
 
   DecodePlan plan(records_.layout().record_bytes, specs, instruction_set);
   for (std::size_t i = 0; i < numbers.size(); ++i) {
-    output_bytes_[numbers[i]] = static_cast<std::size_t>(size) * plan.outputs()[i].row_bytes;
+    output_bytes_[numbers[i]] = checked_output_bytes(static_cast<std::uint64_t>(size), plan.outputs()[i].row_bytes,
+                                                     "a sample of output '" + specs[i].name + "', records x bytes");
   }
   parts_.push_back({is_target ? window.target_offset : 0, size, std::move(plan), std::move(numbers)});
 }
 
-void Reader::read(const Order& order, std::int64_t position, std::int64_t count,
-                  std::span<std::byte* const> outputs) const {
+std::int64_t Reader::block_positions() const {
+  const std::size_t files = records_.files().size();
+  const std::int64_t most = files < kManyFiles ? kBlockPositions : kBlockPositionsOfManyFiles;
+  return std::clamp<std::int64_t>(kBlockBytes / sample_bytes_, 1, most);
+}
+
+void Reader::read(const Order& order, std::int64_t position, std::int64_t count, std::span<std::byte* const> outputs,
+                  const std::function<void()>& between_blocks) const {
   const DefaultFloatingPoint floating_point;
   PageGuard::install_handler();
   std::vector<SampleDecoder> decoders;
@@ -76,28 +93,42 @@ void Reader::read(const Order& order, std::int64_t position, std::int64_t count,
     for (const std::size_t k : part.outputs) targets.push_back(outputs[k]);
     decoders.emplace_back(records_, samples_, part.first, part.size, part.plan, std::move(targets));
   }
+  const std::int64_t at_a_time = block_positions();
   std::vector<Run> runs;
   while (count > 0) {
-    const std::int64_t now = std::min(count, kPositionsAtATime);
-    if (count > now) read_ahead(order, position + now, std::min(count - now, kPositionsAtATime));
+    const std::int64_t now = std::min(count, at_a_time);
+    if (count > now) read_ahead(order, position + now, std::min(count - now, at_a_time));
     runs.clear();
     order.append_runs(position, now, runs);
-    for (SampleDecoder& decoder : decoders) decoder.add(runs);
+    {
+      const Mappings::Use use;
+      for (SampleDecoder& decoder : decoders) decoder.add(runs);
+      for (SampleDecoder& decoder : decoders) decoder.finish();
+    }
     position += now;
     count -= now;
+    if (count > 0) between_blocks();
   }
-  for (SampleDecoder& decoder : decoders) decoder.finish();
 }
 
-void Reader::expect(AccessPattern pattern) const {
+void Reader::expect(AccessPattern pattern) const noexcept {
+  const Mappings::Use use;
   for (const auto& file : records_.files()) file->expect(pattern);
 }
 
 void Reader::read_ahead(const Order& order, std::int64_t position, std::int64_t count) const {
   order.check(position, count);
-  if (is_in_memory(order, position, count)) return;
+  try {
+    const Mappings::Use use;
+    if (!is_in_memory(order, position, count)) request(order, position, count);
+  } catch (const std::exception&) {
+    // Whoever reads there will say so.
+  }
+}
+
+void Reader::request(const Order& order, std::int64_t position, std::int64_t count) const {
   std::vector<Run> runs;
-  order.append_reach(position, count, runs);
+  order.append_reach(position, count, static_cast<std::int64_t>(kReadAheadBytes) / sample_bytes_ + 1, runs);
   std::vector<Range> ranges;
   std::uint64_t bytes = 0;
   for (auto run = runs.begin(); run != runs.end() && bytes < kReadAheadBytes; ++run) {
@@ -143,6 +174,9 @@ bool Reader::is_in_memory(const Order& order, std::int64_t position, std::int64_
 void Reader::append_ranges(Run run, std::vector<Range>& ranges) const {
   const Layout& layout = records_.layout();
   while (run.count > 0) {
+    if (run.first < 0 || run.first >= samples_.size()) {
+      throw Error(ErrorKind::kIndex, "there is no sample " + std::to_string(run.first));
+    }
     const std::size_t file = samples_.file_of(run.first);
     const std::int64_t here = std::min(run.count, samples_.starts()[file + 1] - run.first);
     const std::int64_t first = samples_.first_record(file, run.first);

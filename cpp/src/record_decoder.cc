@@ -56,6 +56,7 @@ void RecordDecoder::flush() {
 
 void RecordDecoder::bring_together() {
   together_.resize(scattered_.size() * used_bytes_);
+  if (used_bytes_ == 0) return;  // features may select nothing
   std::byte* to = together_.data();
   for (std::size_t i = 0; i < scattered_.size(); ++i, to += used_bytes_) {
     if (i + kPrefetchDistance < scattered_.size()) prefetch(scattered_[i + kPrefetchDistance]);

@@ -3,13 +3,13 @@
 #include <string>
 #include <utility>
 
-#include "binfeed/status.h"
+#include "binfeed/checked.h"
 
 namespace binfeed {
 namespace {
 
 std::int64_t count_records(const Layout& layout, const MappedFile& file) {
-  const std::uint64_t frame = layout.header_bytes + layout.footer_bytes;
+  const std::uint64_t frame = checked_add(layout.header_bytes, layout.footer_bytes, "bytes of header and footer");
   const std::string size = std::to_string(file.size());
   if (file.size() == 0) throw Error::data("'" + file.path() + "' is empty", file.path(), 0);
   if (file.size() < frame) {

@@ -19,8 +19,6 @@ constexpr std::size_t kSamplePrefetchBytes = 4096;
 constexpr std::size_t kCacheLine = 64;
 // Decoded rows of overlapping samples that are kept at a time: they stay in the second-level cache.
 constexpr std::size_t kOverlapBytes = 128 << 10;
-// Asking the file system about a file takes about a microsecond, so that no more are asked about per read.
-constexpr std::size_t kMaxFilesToAskAbout = 64;
 
 std::size_t as_size(std::int64_t value) { return static_cast<std::size_t>(value); }
 
@@ -38,7 +36,8 @@ SampleDecoder::SampleDecoder(const RecordIndex& records, const SampleIndex& samp
       stride_bytes_(as_size(samples.window().stride) * plan.record_bytes()),
       lattice_(std::gcd(samples.window().dilation, samples.window().stride)),
       lattice_step_(samples.window().dilation / lattice_),
-      lattice_stride_(samples.window().stride / lattice_) {}
+      lattice_stride_(samples.window().stride / lattice_),
+      is_touched_(records.files().size()) {}
 
 void SampleDecoder::add(std::span<const Run> runs) {
   const bool is_small_record = size_ == 1 && rows_.is_small();
@@ -67,6 +66,9 @@ void SampleDecoder::add(Run run) {
 void SampleDecoder::finish() {
   rows_.flush();
   check_files();
+  for (const Touched& touched : touched_) is_touched_[touched.file] = false;
+  touched_.clear();
+  file_begin_ = file_end_ = 0;
 }
 
 void SampleDecoder::enter_file(std::int64_t sample) {
@@ -78,9 +80,10 @@ void SampleDecoder::enter_file(std::int64_t sample) {
   file_begin_ = samples_.starts()[file];
   file_end_ = samples_.starts()[file + 1];
   first_record_ = records_.address(file, first_);
-  const bool is_known = touched_.size() <= kMaxFilesToAskAbout &&
-                        std::find(touched_.begin(), touched_.end(), file) != touched_.end();
-  if (!is_known) touched_.push_back(file);
+  if (is_touched_[file]) return;
+  is_touched_[file] = true;
+  touched_.push_back({file, records_.files()[file]->witness()});
+  __builtin_prefetch(touched_.back().witness.byte);
 }
 
 void SampleDecoder::add_samples(const std::byte* first_record, std::int64_t count) {
@@ -150,11 +153,13 @@ void SampleDecoder::prefetch_sample(std::int64_t sample) const {
 }
 
 void SampleDecoder::check_files() const {
-  const Files& files = records_.files();
-  if (touched_.size() <= kMaxFilesToAskAbout) {
-    for (const std::size_t file : touched_) files[file]->check_after_reading();
-  } else if (PageGuard::any_has_faulted()) {
-    for (const std::size_t file : touched_) files[file]->check_faults();
+  // Asking the file system about a file takes a microsecond, so that only where the files are few all are asked about.
+  constexpr std::size_t kFew = 64;
+  const bool are_few = touched_.size() <= kFew;
+  for (const Touched& touched : touched_) {
+    if (are_few || !touched.witness.is_true() || PageGuard::any_has_faulted()) {
+      records_.files()[touched.file]->check_after_reading();
+    }
   }
 }
 

@@ -22,7 +22,8 @@ class SampleDecoder {
   // Throws kIndex for samples that do not exist.
   void add(std::span<const Run> runs);
 
-  // To be called once, after all samples. Throws if a file that was read has lost bytes.
+  // To be called after samples, before the addresses of files may change. Throws if a file that was read has lost
+  // bytes. More samples may follow.
   void finish();
 
  private:
@@ -60,7 +61,13 @@ class SampleDecoder {
   std::int64_t file_begin_ = 0;
   std::int64_t file_end_ = 0;
   const std::byte* first_record_ = nullptr;
-  std::vector<std::size_t> touched_;  // files; beyond kMaxFilesToAskAbout with repeats
+  // The files that were read since the last finish(), and what tells of each that it was not cut.
+  struct Touched {
+    std::size_t file;
+    MappedFile::Witness witness;
+  };
+  std::vector<Touched> touched_;
+  std::vector<bool> is_touched_;  // by file
   std::vector<std::vector<std::byte>> decoded_;  // rows of overlapping samples, per output
 };
 

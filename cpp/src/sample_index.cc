@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "binfeed/status.h"
+#include "binfeed/checked.h"
 
 namespace binfeed {
 namespace {
@@ -31,8 +31,10 @@ SampleIndex::SampleIndex(const RecordIndex& records, Window window) : window_(wi
   starts_.reserve(counts.size() + 1);
   starts_.push_back(0);
   for (const std::int64_t count : counts) {
-    starts_.push_back(starts_.back() + (count < span ? 0 : (count - span) / window.stride + 1));
+    const std::int64_t samples = count < span ? 0 : (count - span) / window.stride + 1;
+    starts_.push_back(checked_add(starts_.back(), samples, "samples of all files"));
   }
+  if (counts.empty()) throw Error(ErrorKind::kArgument, "there are no files");
   if (starts_.back() == 0 && span > 1) {
     const auto longest = std::max_element(counts.begin(), counts.end());
     const MappedFile& file = *records.files()[static_cast<std::size_t>(longest - counts.begin())];

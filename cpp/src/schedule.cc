@@ -2,17 +2,43 @@
 
 #include <algorithm>
 #include <string>
-#include <utility>
 
-#include "binfeed/status.h"
+#include "binfeed/checked.h"
 
 namespace binfeed {
 
-Schedule::Schedule(const ScheduleSpec& spec, std::vector<std::int64_t> starts, const kernels::Kernels& kernels)
-    : spec_(spec), size_(starts.back()), kernels_(kernels) {
-  if (spec.batch_size < 1) throw Error(ErrorKind::kArgument, "batch_size must be at least 1");
+namespace {
+
+void require(bool holds, const std::string& message) {
+  if (!holds) throw Error(ErrorKind::kArgument, message);
+}
+
+void require_range(const char* name, std::int64_t value, std::int64_t lowest, std::int64_t highest = kMaxSize) {
+  require(value >= lowest && value <= highest, std::string(name) + " must be from " + std::to_string(lowest) + " to " +
+                                                   std::to_string(highest) + ", not " + std::to_string(value));
+}
+
+}  // namespace
+
+void validate(const ScheduleSpec& spec) {
+  require(!spec.starts.empty() && spec.starts.front() == 0 &&
+              std::is_sorted(spec.starts.begin(), spec.starts.end()) && spec.starts.back() <= kMaxSize,
+          "the first samples of the files are no numbers that begin with 0 and only grow");
+  require_range("cycle_length", spec.cycle_length, 1);
+  require_range("block_length", spec.block_length, 1);
+  require_range("block_samples", spec.block_samples, 1);
+  require_range("window_blocks", spec.window_blocks, 1);
+  require_range("batch_size", spec.batch_size, 1);
+  require_range("the number of shards", spec.shards, 1);
+  require_range("the number of a shard", spec.shard, 0, spec.shards - 1);
+  require_range("the first epoch", spec.first_epoch, 0);
+  require_range("the first position", spec.first_position, 0, spec.starts.back());
+}
+
+Schedule::Schedule(const ScheduleSpec& spec, const kernels::Kernels& kernels) : spec_(spec), kernels_(kernels) {
+  validate(spec);
   if (spec.shuffle == Shuffle::kNone) {
-    unshuffled_ = interleaved_order(std::move(starts), spec.cycle_length, spec.block_length);
+    unshuffled_ = interleaved_order(spec.starts, spec.cycle_length, spec.block_length);
   }
   in_first_epoch_ = order(spec.first_epoch)->size();
   in_another_epoch_ = order(spec.first_epoch + 1)->size();
@@ -27,9 +53,9 @@ AccessPattern Schedule::access_pattern() const {
 OrderPointer Schedule::order(std::int64_t epoch) const {
   const ShuffleKey key{spec_.seed, static_cast<std::uint64_t>(epoch)};
   OrderPointer whole = unshuffled_;
-  if (spec_.shuffle == Shuffle::kGlobal) whole = shuffled_order(size_, key, kernels_);
+  if (spec_.shuffle == Shuffle::kGlobal) whole = shuffled_order(size(), key, kernels_);
   if (spec_.shuffle == Shuffle::kBlock) {
-    whole = block_shuffled_order(size_, spec_.block_samples, spec_.window_blocks, key, kernels_);
+    whole = block_shuffled_order(size(), spec_.block_samples, spec_.window_blocks, key, kernels_);
   }
   return sharded_order(whole, {.shard = spec_.shard,
                                .shards = spec_.shards,
@@ -48,7 +74,8 @@ Schedule::Batch Schedule::locate(std::int64_t number) const {
   }
   const bool is_in_first = number < in_first;
   const std::int64_t later = is_in_first ? 0 : number - in_first;
-  const std::int64_t epoch = spec_.first_epoch + (is_in_first ? 0 : 1 + later / in_another);
+  const std::int64_t epoch =
+      is_in_first ? spec_.first_epoch : checked_add(spec_.first_epoch + 1, later / in_another, "number of an epoch");
   const std::int64_t position = (is_in_first ? number : later % in_another) * spec_.batch_size;
   const std::int64_t samples = is_in_first ? in_first_epoch_ : in_another_epoch_;
   return {epoch, position, std::min(spec_.batch_size, samples - position)};

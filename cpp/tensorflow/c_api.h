@@ -26,8 +26,24 @@ enum TF_Code : int {
   TF_DATA_LOSS = 15,
 };
 
-// Only those that are told from others here.
-enum TF_DataType : int { TF_STRING = 7, TF_INT64 = 9 };
+enum TF_DataType : int {
+  TF_FLOAT = 1,
+  TF_DOUBLE = 2,
+  TF_INT32 = 3,
+  TF_UINT8 = 4,
+  TF_INT16 = 5,
+  TF_INT8 = 6,
+  TF_STRING = 7,
+  TF_COMPLEX64 = 8,
+  TF_INT64 = 9,
+  TF_BOOL = 10,
+  TF_BFLOAT16 = 14,
+  TF_UINT16 = 17,
+  TF_COMPLEX128 = 18,
+  TF_HALF = 19,
+  TF_UINT32 = 22,
+  TF_UINT64 = 23,
+};
 
 TF_Status* TF_NewStatus();
 void TF_DeleteStatus(TF_Status*);

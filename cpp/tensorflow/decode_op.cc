@@ -46,7 +46,8 @@ class DecodeKernel {
         specs_(plan.arrays),
         types_(types_attribute(construction, "output_types")),
         holds_many_(bool_attribute(construction, "many")) {
-    if (types_.size() != specs_.size()) throw Failure(TF_INVALID_ARGUMENT, "output_types does not fit the plan");
+    check_types(types_, plan);
+    if (plan.window.span() > 1) throw Failure(TF_INVALID_ARGUMENT, "strings are decoded record by record, not in windows");
   }
 
   String one(String string, std::size_t number) const {

@@ -2,13 +2,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "binfeed/read_ahead.h"
-#include "binfeed/status.h"
+#include "binfeed/checked.h"
 #include "kernel.h"
 #include "ops.h"
 #include "shared_reader.h"
@@ -24,16 +23,15 @@ class ReadKernel {
         types_(types_attribute(construction, "output_types")),
         ahead_(shared_->reader().sample_bytes(), shared_->schedule().access_pattern(),
                shared_->schedule().spec().batch_size) {
-    if (types_.size() != shared_->arrays().size()) {
-      throw Failure(TF_INVALID_ARGUMENT, "output_types does not fit the plan");
-    }
+    check_types(types_, shared_->plan());
   }
 
   void compute(TF_OpKernelContext* context) {
     const Tensor numbers = input(context, 0);
     std::vector<std::int64_t> counts;
     const std::vector<Schedule::Batch> stretches = stretches_of(numbers_of(numbers.get()), counts);
-    const std::int64_t rows = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+    std::int64_t rows = 0;
+    for (const std::int64_t count : counts) rows = checked_add(rows, count, "samples of a chunk");
     const std::vector<std::size_t>& row_bytes = shared_->reader().output_bytes();
     BatchBuffers arrays(row_bytes, rows);
     std::vector<std::byte*> outputs = arrays.bytes();
@@ -45,7 +43,7 @@ class ReadKernel {
         outputs[k] += row_bytes[k] * static_cast<std::size_t>(stretch.count);
       }
     }
-    set_outputs(context, types_, shared_->arrays(), std::span(&rows, 1), std::move(arrays));
+    set_outputs(context, types_, shared_->plan().arrays, std::span(&rows, 1), std::move(arrays));
     set_numbers(context, static_cast<int>(types_.size()), counts);
   }
 
@@ -68,14 +66,9 @@ class ReadKernel {
     return stretches;
   }
 
-  // Whether anybody wants what comes later is not known, so an error is left to who reads it.
   void read_ahead(const Schedule::Batch& stretch, const Order& order) {
     const auto [position, count] = ahead_.next(stretch.epoch, stretch.position, stretch.count, order.size());
-    if (count == 0) return;
-    try {
-      shared_->reader().read_ahead(order, position, count);
-    } catch (const Error&) {
-    }
+    if (count > 0) shared_->reader().read_ahead(order, position, count);
   }
 
   std::shared_ptr<const SharedReader> shared_;

@@ -1,9 +1,12 @@
 #include "shared_reader.h"
 
+#include <mutex>
 #include <unordered_map>
 #include <utility>
 
 #include "binfeed/instruction_set.h"
+#include "binfeed/process_mutex.h"
+#include "binfeed/status.h"
 
 namespace binfeed::tensorflow {
 namespace {
@@ -11,36 +14,41 @@ namespace {
 RecordIndex open(const ReadPlan& plan) {
   Files files;
   files.reserve(plan.files.size());
-  for (const FileSpec& file : plan.files) files.push_back(std::make_unique<MappedFile>(file.path, file.size));
+  for (const FileSpec& file : plan.files) files.push_back(std::make_unique<MappedFile>(file.path, file.identity));
   return RecordIndex(plan.layout, std::move(files));
 }
 
 }  // namespace
 
-SharedReader::SharedReader(const ReadPlan& plan)
-    : reader_(open(plan), plan.window, plan.outputs, default_instruction_set()),
-      arrays_(plan.arrays),
-      schedule_(plan.schedule, reader_.samples().starts(), kernels_of(default_instruction_set())) {
+SharedReader::SharedReader(ReadPlan plan)
+    : plan_(std::move(plan)),
+      reader_(open(plan_), plan_.window, plan_.outputs, default_instruction_set()),
+      schedule_(plan_.schedule, kernels_of(default_instruction_set())) {
+  if (schedule_.size() != reader_.samples().size()) {
+    throw Error(ErrorKind::kArgument, "the plan's order is of " + std::to_string(schedule_.size()) +
+                                          " samples, but its files have " + std::to_string(reader_.samples().size()));
+  }
   reader_.expect(schedule_.access_pattern());
 }
 
 std::shared_ptr<const SharedReader> SharedReader::get(const std::string& plan) {
-  static std::mutex mutex;
+  static auto& mutex = *new ProcessMutex;
   // Never destroyed: kernels may be, after all static objects were.
   static auto& readers = *new std::unordered_map<std::string, std::weak_ptr<const SharedReader>>;
-  const std::lock_guard lock(mutex);
-  std::erase_if(readers, [](const auto& entry) { return entry.second.expired(); });
-  auto& known = readers[plan];
-  std::shared_ptr<const SharedReader> reader = known.lock();
-  if (reader == nullptr) {
-    try {
-      reader = std::make_shared<const SharedReader>(read_plan(plan));
-    } catch (...) {
-      readers.erase(plan);
-      throw;
-    }
-    known = reader;
+  const auto find = [&]() -> std::shared_ptr<const SharedReader> {
+    const auto known = readers.find(plan);
+    return known == readers.end() ? nullptr : known->second.lock();
+  };
+  {
+    const std::lock_guard lock(mutex);
+    if (auto known = find()) return known;
   }
+  // Not under the lock, which must be held alone.
+  auto reader = std::make_shared<const SharedReader>(read_plan(plan));
+  const std::lock_guard lock(mutex);
+  if (auto known = find()) return known;  // another thread was faster
+  std::erase_if(readers, [](const auto& entry) { return entry.second.expired(); });
+  readers[plan] = reader;
   return reader;
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -17,15 +16,15 @@ class SharedReader {
   // The one for `plan`, opened if no kernel has it open. Its files are unmapped when the last kernel lets go of it.
   static std::shared_ptr<const SharedReader> get(const std::string& plan);
 
-  explicit SharedReader(const ReadPlan& plan);
+  explicit SharedReader(ReadPlan plan);
 
   const Reader& reader() const { return reader_; }
   const Schedule& schedule() const { return schedule_; }
-  const std::vector<ArraySpec>& arrays() const { return arrays_; }
+  const ReadPlan& plan() const { return plan_; }
 
  private:
+  ReadPlan plan_;
   Reader reader_;
-  std::vector<ArraySpec> arrays_;
   Schedule schedule_;
 };
 

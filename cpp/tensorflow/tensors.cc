@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "status.h"
@@ -107,14 +109,45 @@ void set_number(TF_OpKernelContext* context, int number, std::int64_t value) {
   set_int64(context, number, {}, std::span(&value, 1));
 }
 
+namespace {
+
+// What TensorFlow calls the values of an output; complex numbers are pairs of floats.
+TF_DataType tensor_type(const OutputSpec& output, const ArraySpec& array) {
+  // In the order of ElementType.
+  constexpr TF_DataType kTypes[] = {TF_BOOL,  TF_INT8,   TF_UINT8, TF_INT16, TF_UINT16, TF_INT32, TF_UINT32,
+                                    TF_INT64, TF_UINT64, TF_HALF,  TF_FLOAT, TF_DOUBLE, TF_BFLOAT16};
+  static_assert(std::size(kTypes) == kOutputTypes);
+  if (array.is_string) return TF_STRING;
+  const std::size_t bytes = element_bytes(output.type);
+  if (output.type == ElementType::kFloat32 && array.item_bytes == 2 * bytes) return TF_COMPLEX64;
+  if (output.type == ElementType::kFloat64 && array.item_bytes == 2 * bytes) return TF_COMPLEX128;
+  if (array.item_bytes != bytes) throw Failure(TF_INVALID_ARGUMENT, "an item is no value of output '" + output.name + "'");
+  return kTypes[index_of(output.type)];
+}
+
+}  // namespace
+
+void check_types(std::span<const TF_DataType> types, const ReadPlan& plan) {
+  if (types.size() != plan.outputs.size()) {
+    throw Failure(TF_INVALID_ARGUMENT, "output_types has " + std::to_string(types.size()) + " types, the plan " +
+                                           std::to_string(plan.outputs.size()) + " outputs");
+  }
+  for (std::size_t k = 0; k < types.size(); ++k) {
+    if (const TF_DataType expected = tensor_type(plan.outputs[k], plan.arrays[k]); types[k] != expected) {
+      throw Failure(TF_INVALID_ARGUMENT, "output_types has type " + std::to_string(types[k]) + " for output '" +
+                                             plan.outputs[k].name + "', which is of type " + std::to_string(expected));
+    }
+  }
+}
+
 void set_outputs(TF_OpKernelContext* context, std::span<const TF_DataType> types, std::span<const ArraySpec> specs,
                  std::span<const std::int64_t> leading, BatchBuffers arrays) {
   for (std::size_t k = 0; k < arrays.size(); ++k) {
     std::vector<std::int64_t> shape(leading.begin(), leading.end());
     shape.insert(shape.end(), specs[k].shape.begin(), specs[k].shape.end());
     const int number = static_cast<int>(k);
-    if (specs[k].string_bytes > 0) {
-      set_strings(context, number, shape, static_cast<std::size_t>(specs[k].string_bytes), arrays.bytes()[k]);
+    if (specs[k].is_string) {
+      set_strings(context, number, shape, specs[k].item_bytes, arrays.bytes()[k]);
     } else {
       set_buffer(context, number, types[k], shape, arrays.byte_count(k), arrays.take(k));
     }

@@ -17,6 +17,9 @@ namespace binfeed::tensorflow {
 void set_numbers(TF_OpKernelContext* context, int number, std::span<const std::int64_t> values);
 void set_number(TF_OpKernelContext* context, int number, std::int64_t value);
 
+// Throws unless the types that a graph expects are those of the plan's outputs.
+void check_types(std::span<const TF_DataType> types, const ReadPlan& plan);
+
 // Hands the arrays of a plan over as the outputs of the op, each of shape `leading` and its own.
 void set_outputs(TF_OpKernelContext* context, std::span<const TF_DataType> types, std::span<const ArraySpec> specs,
                  std::span<const std::int64_t> leading, BatchBuffers arrays);

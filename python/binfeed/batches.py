@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,10 @@ class ReadAhead:
 
 
 class Batches(Iterator["Element"]):
-    """An iterator over batches, which knows where it is. ``len()`` counts all that it gives, also those given."""
+    """An iterator over batches, which knows where it is. ``len()`` counts all that it gives, also those given.
+
+    Threads may share one: each batch comes out once, to whoever asks for it.
+    """
 
     def __init__(self, reader: Reader, schedule: Schedule) -> None:
         self._reader = reader
@@ -96,6 +100,7 @@ class Batches(Iterator["Element"]):
         self._count = schedule.batches
         self._given = 0
         self._ahead = ReadAhead(reader, schedule)
+        self._lock = threading.Lock()
         self._start(schedule.first_epoch)
 
     def _start(self, epoch: int) -> None:
@@ -108,6 +113,10 @@ class Batches(Iterator["Element"]):
         return self._count
 
     def __next__(self) -> Element:
+        with self._lock:
+            return self._read_next()
+
+    def _read_next(self) -> Element:
         if self._given == self._count:
             raise StopIteration
         if self._given == 0:
@@ -124,14 +133,18 @@ class Batches(Iterator["Element"]):
     def skip(self, batches: int) -> Self:
         """Leave out the next ``batches`` batches, or all there are, without reading them; returns the iterator."""
         left = non_negative("batches", batches)
-        if self._count is not None:
-            left = min(left, self._count - self._given)
-        self._given += left
-        while left > 0:
-            self._enter_epoch_of_next()
-            now = min(left, self._epoch.batches - self._next)
-            self._next += now
-            left -= now
+        with self._lock:
+            if self._count is not None:
+                left = min(left, self._count - self._given)
+            self._given += left
+            if left > self._epoch.batches - self._next:
+                left -= self._epoch.batches - self._next
+                # Epochs behind the first one have the same number of batches each.
+                per_epoch = self._schedule.epoch(self._schedule.first_epoch + 1).batches
+                whole = (left - 1) // per_epoch
+                left -= whole * per_epoch
+                self._start(self._epoch.number + 1 + whole)
+            self._next += left
         return self
 
     def state(self) -> State:
@@ -143,9 +156,10 @@ class Batches(Iterator["Element"]):
         Raises:
             OSError: if a file is no longer there.
         """
-        position = self._epoch.position_after(self._next)
-        is_at_end = self._next == self._epoch.batches
-        epoch, position = (self._epoch.number + 1, 0) if is_at_end else (self._epoch.number, position)
+        with self._lock:
+            position = self._epoch.position_after(self._next)
+            is_at_end = self._next == self._epoch.batches
+            epoch, position = (self._epoch.number + 1, 0) if is_at_end else (self._epoch.number, position)
         return make_state(self._reader.fingerprint, self._schedule.order, epoch, position)
 
     def _enter_epoch_of_next(self) -> None:

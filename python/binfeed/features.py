@@ -377,6 +377,15 @@ class Feature:
         return self._then(Select(tuple(parts)))
 
     __iter__ = None  # or Python would try indices one after the other
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        raise FeatureError("features cannot be compared with == or !=; compare the arrays that come out")
+
+    def __bool__(self) -> bool:
+        raise FeatureError("a feature is neither true nor false; it stands for values of records")
 
     def reshape(self, *shape: int | Sequence[int]) -> Feature:
         """Give each record's elements, in the same order, the shape ``shape``; one -1 stands for what is left."""

@@ -43,11 +43,18 @@ def find_sources(files: PathLike | Buffer | Iterable[PathLike | Buffer]) -> list
 def _paths(name: PathLike) -> list[Source]:
     path = os.fspath(name)
     if not glob.has_magic(path) or Path(path).exists():
-        return [os.fsencode(path)]
+        return [_absolute(path)]
     found = sorted(glob.glob(path, recursive=True))
     if not found:
         raise FileNotFoundError(errno.ENOENT, "no file matches the pattern", path)
-    return [os.fsencode(match) for match in found]
+    return [_absolute(match) for match in found]
+
+
+def _absolute(path: str) -> bytes:
+    """As it is now: the working directory may be another one when the file is read."""
+    if "\0" in path:
+        raise ValueError(f"a path has a NUL byte in it: {path!r}")
+    return os.fsencode(os.path.abspath(path))  # noqa: PTH100  (links stay as they are)
 
 
 def _memory(data: Buffer, number: int) -> Source:

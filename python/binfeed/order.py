@@ -207,6 +207,7 @@ class Schedule:
         """All of it but the number of epochs, in the core's terms."""
         block = self.order.shuffle if isinstance(self.order.shuffle, BlockShuffle) else BlockShuffle()
         return _core.ScheduleSpec(
+            starts=self.order.starts,
             shuffle=self.order.kind,
             seed=self.order.seed,
             block_samples=block.block_samples or 1,
@@ -224,7 +225,7 @@ class Schedule:
 
     @cached_property
     def _in_core(self) -> _core.Schedule:
-        return _core.Schedule(self.spec, self.order.starts)
+        return _core.Schedule(self.spec)
 
     @property
     def access_pattern(self) -> _core.AccessPattern:

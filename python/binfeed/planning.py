@@ -209,6 +209,7 @@ class _Chain:
                 self.compute(operation, "divide", std)
             case MinMax(low, high):
                 dtype = np.dtype(_compute_type(self.type))
+                self.check_operand(operation, "subtract", high)
                 spread = (high.astype(dtype) - low.astype(dtype)).astype(np.float64)
                 self.compute(operation, "subtract", low)
                 self.compute(operation, "divide", spread)
@@ -249,6 +250,7 @@ class _Chain:
         self.is_computing = False
 
     def compute(self, operation: Operation, code: str, operand: npt.NDArray[np.float64]) -> None:
+        self.check_operand(operation, code, operand)
         if operand.ndim > 0:
             try:
                 operand = np.broadcast_to(operand, self.shape).ravel()
@@ -263,6 +265,21 @@ class _Chain:
             column.add(code, part, type_=_compute_type(column.type))
             begin += size
         self.is_computing = True
+
+    def check_operand(self, operation: Operation, code: str, operand: npt.NDArray[np.float64]) -> None:
+        """Parameters are used in the type that computes, where they may have become infinite or zero."""
+        type_ = _compute_type(self.type)
+        with np.errstate(over="ignore", under="ignore"):
+            rounded = operand.astype(type_)
+        must_not_vanish = code in ("multiply", "divide")
+        is_lost = ~np.isfinite(rounded) | (must_not_vanish & (rounded == 0) & ((operand != 0) | (code == "divide")))
+        if is_lost.any():
+            became = "zero" if (rounded[is_lost] == 0).all() else "infinite"
+            remedy = '; put .cast("float64") before it' if type_ == "float32" else ""
+            raise FeatureError(
+                f"{self.where}: {float(operand[is_lost][0])!r} in .{operation!r} becomes {became} as {type_}, in "
+                f"which {self.type} computes{remedy}"
+            )
 
     @property
     def column_sizes(self) -> list[int]:

@@ -171,7 +171,8 @@ def apply(operation: Operation, value: Value) -> Value:
                 coded[x == key] = code
             return Value(coded)
         case OneHot(depth):
-            return Value((cast(x, "int32")[..., np.newaxis] == np.arange(depth)).astype(np.float32))
+            comparable = x.astype(comparable_dtype(x.dtype))
+            return Value((comparable[..., np.newaxis] == np.arange(depth)).astype(np.float32))
         case _:
             compute = compute_dtype(x.dtype)
             return Value(arithmetic(operation, x.astype(compute), compute), True, value.result)
@@ -217,7 +218,7 @@ def compute_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def comparable_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """What values of ``dtype`` are clipped in: halves as float32, all others as they are."""
+    """What values of ``dtype`` are compared in: halves as float32, all others as they are."""
     return np.dtype(np.float32) if dtype.name in ("float16", "bfloat16") else dtype
 
 

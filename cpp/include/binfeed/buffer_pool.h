@@ -6,10 +6,11 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <span>
 #include <utility>
 #include <vector>
+
+#include "binfeed/process_mutex.h"
 
 namespace binfeed {
 
@@ -60,7 +61,7 @@ class BufferPool {
   friend class Buffer;
   void give_back(std::byte* bytes, std::size_t capacity) noexcept;
 
-  mutable std::mutex mutex_;
+  mutable ProcessMutex mutex_;
   struct Kept {
     std::byte* bytes;
     std::uint64_t returned;  // when, counted in returns
@@ -80,7 +81,7 @@ class BufferPool {
 // A buffer per output of a batch.
 class BatchBuffers {
  public:
-  // Memory for `rows` rows, of which one takes row_bytes[k] bytes of output k.
+  // Memory for `rows` rows, of which one takes row_bytes[k] bytes of output k. Throws kArgument beyond kMaxBatchBytes.
   BatchBuffers(std::span<const std::size_t> row_bytes, std::int64_t rows);
 
   std::size_t size() const { return buffers_.size(); }

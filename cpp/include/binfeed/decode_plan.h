@@ -27,7 +27,7 @@ struct Operation {
     kIsMissing,  // words: the same; bool comes out
     kBits,       // words: start, width, is signed; an integer of as many bits as go in comes out
     kCodes,      // words: bytes of a key, code of all others, keys (ascending), their codes; int32 comes out
-    kOneHot,     // words: depth; goes in as int32, comes out as so many float32 for each element
+    kOneHot,     // words: depth; comes out as so many float32 for each element
   };
   Code code;
   ElementType type{};
@@ -35,6 +35,7 @@ struct Operation {
   // Of the others: values in the type that goes in (of halves in float32), their bytes first.
   std::vector<std::uint64_t> words = {};
 };
+inline constexpr std::size_t kOperationCodes = 12;
 
 // How numbers that are no whole bytes lie in a field.
 struct PackingSpec {

@@ -1,12 +1,15 @@
 // The types of single values, in records and in outputs.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace binfeed {
+
+static_assert(std::endian::native == std::endian::little, "the loops take the machine's byte order for little-endian");
 
 enum class ElementType : std::uint8_t {
   kBool,

@@ -4,24 +4,36 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
+#include <list>
+#include <memory>
 #include <optional>
 #include <string>
-
-#include "binfeed/page_guard.h"
 
 namespace binfeed {
 
 enum class AccessPattern : std::uint8_t { kNormal, kSequential, kRandom };
 
+// What tells a file from another one that has its path later.
+struct FileIdentity {
+  std::uint64_t size = 0;
+  std::int64_t modified = 0;  // nanoseconds since 1970
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;  // 0 where the file system makes its numbers up as it goes
+  std::uint64_t host = 0;   // the run of the operating system that the last three numbers are of
+
+  // Whether this may be the file that `then` was. Elsewhere a file of the same size may be, such as a copy.
+  bool is_still(const FileIdentity& then) const;
+};
+
+// Members are safe from many threads. Those that need the mapping are called within a Mappings::Use.
 class MappedFile {
  public:
   // Opens, checks and closes `path`: it must be a readable regular file. Nothing is mapped yet, so that opening ten
   // thousand files costs neither descriptors nor address space.
   explicit MappedFile(std::string path);
 
-  // The same for a file whose size is known, and which is checked when it is first read.
-  MappedFile(std::string path, std::uint64_t size);
+  // The same for a file that was opened before, and which is checked when it is first read.
+  MappedFile(std::string path, const FileIdentity& identity);
 
   // Bytes that are in memory already and outlive this object; `name` stands for the path in messages.
   MappedFile(std::string name, const std::byte* bytes, std::uint64_t size);
@@ -31,45 +43,47 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   const std::string& path() const { return path_; }
-  std::uint64_t size() const { return size_; }
+  std::uint64_t size() const { return identity_.size; }
+  const FileIdentity& identity() const { return identity_; }
 
-  // The first byte; maps the file at the first call. Safe from many threads. Throws kData when the file has another
-  // size by now than when it was opened.
-  const std::byte* bytes() const {
-    const std::byte* bytes = bytes_.load(std::memory_order_acquire);
-    return bytes != nullptr ? bytes : map();
-  }
+  // The first byte; maps the file if it is not mapped. Throws kData if it is not the file any more that was opened.
+  const std::byte* bytes() const;
 
-  // Tells the system how the file is going to be read, now or once it is mapped.
-  void expect(AccessPattern pattern) const;
+  // The last byte of the mapping that is not zero, in its last page, and its value. Where a file is cut, what was there
+  // reads as zero or faults, whatever became of its path: so that bytes were lost shows without a system call.
+  struct Witness {
+    const std::byte* byte = nullptr;  // none for bytes in memory
+    std::byte value{};
+    bool is_true() const { return byte == nullptr || *static_cast<const volatile std::byte*>(byte) == value; }
+  };
+  Witness witness() const;
 
-  // Has the system fetch bytes [begin, end) of the file, and does not wait for them.
-  void will_need(std::uint64_t begin, std::uint64_t end) const;
-
-  // To be called after bytes were read. Throws kData, with the sizes then and now, if the file was truncated since it
-  // was mapped: what was read may be zeros in place of its bytes.
+  // To be called after bytes were read. Throws kData, with the sizes then and now, if the file was cut since it was
+  // mapped: what was read may be zeros in place of its bytes. Throws kSystem if its disk could not be read.
   void check_after_reading() const;
 
-  // The same, but sees only what a missing page has shown. The rest of a page that was cut within reads as zeros
-  // without a fault; to notice that, the other one asks the file system.
-  void check_faults() const;
+  // Hints to the system: how the file is going to be read, and which of its bytes soon. They are never an error.
+  void expect(AccessPattern pattern) const;
+  void will_need(std::uint64_t begin, std::uint64_t end) const noexcept;
+
+  // Unmaps the file until it is read again; only while there is no Use.
+  void unmap() const;
 
  private:
-  const std::byte* map() const;
-  void advise() const;
+  friend class Mappings;
+  struct Mapping;
 
-  // Whether the mapped file, and no other that replaced it, is shorter by now.
-  bool was_truncated() const;
+  const Mapping& map() const;
+  void advise(const Mapping& mapping) const;
+  bool is_shorter() const;
   [[noreturn]] void throw_changed() const;
 
   std::string path_;
-  std::uint64_t size_ = 0;
-  bool is_mapping_ = true;
-  mutable std::mutex mutex_;
-  mutable AccessPattern pattern_ = AccessPattern::kNormal;
-  mutable std::atomic<const std::byte*> bytes_ = nullptr;
-  mutable std::optional<PageGuard> guard_;
-  mutable std::uint64_t identity_[2] = {};  // device and inode
+  FileIdentity identity_;
+  const std::byte* memory_ = nullptr;
+  mutable std::atomic<AccessPattern> pattern_ = AccessPattern::kNormal;
+  mutable std::atomic<const Mapping*> mapping_ = nullptr;
+  mutable std::optional<std::list<const MappedFile*>::iterator> place_;  // among the mapped ones
 };
 
 }  // namespace binfeed

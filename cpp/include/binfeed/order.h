@@ -1,6 +1,7 @@
 // Which sample comes at which position of an epoch: index arithmetic, the same for every engine and thread count.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -30,16 +31,17 @@ class Order {
   // from, and no call changes the order: it is safe from many threads.
   void append_runs(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const;
 
-  // Appends runs that hold those samples, in any order and perhaps with others that are read soon, to read ahead.
-  void append_reach(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const;
+  // Appends runs that hold those samples, in any order and perhaps with others that are read soon, to read ahead. Ends
+  // when there are `enough` samples.
+  void append_reach(std::int64_t position, std::int64_t count, std::int64_t enough, std::vector<Run>& runs) const;
 
  protected:
   explicit Order(std::int64_t size) : size_(size) {}
 
  private:
   virtual void append(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const = 0;
-  virtual void reach(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const {
-    append(position, count, runs);
+  virtual void reach(std::int64_t position, std::int64_t count, std::int64_t enough, std::vector<Run>& runs) const {
+    append(position, std::min(count, enough), runs);
   }
 
   std::int64_t size_;

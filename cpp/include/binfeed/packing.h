@@ -12,5 +12,6 @@ enum class Packing : std::uint8_t {
   kHighFirst,  // with the highest
   kWfdb212,    // pairs of 12-bit numbers in three bytes: low byte, both high halves, low byte (PhysioNet's format 212)
 };
+inline constexpr std::size_t kPackings = 4;
 
 }  // namespace binfeed

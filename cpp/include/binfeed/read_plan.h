@@ -9,35 +9,41 @@
 
 #include "binfeed/decode_plan.h"
 #include "binfeed/layout.h"
+#include "binfeed/mapped_file.h"
 #include "binfeed/sample_index.h"
 #include "binfeed/schedule.h"
 
 namespace binfeed {
 
-// One array of a batch as a consumer takes it: its shape per sample, and the width of fixed strings, else 0.
+// One array of a batch as a consumer takes it: its shape per sample, and what it is made of.
 struct ArraySpec {
   std::vector<std::int64_t> shape;
-  std::int64_t string_bytes = 0;
+  std::uint64_t item_bytes = 1;  // of one number or fixed string
+  bool is_string = false;        // fixed strings, without the zeros at their end
 };
 
-// A file as it was when the plan was made.
+// A file as it was when it was opened.
 struct FileSpec {
   std::string path;
-  std::uint64_t size = 0;
+  FileIdentity identity = {};
 };
 
 struct ReadPlan {
-  std::vector<FileSpec> files;
+  std::vector<FileSpec> files = {};
   Layout layout{};
   Window window{};
-  std::vector<OutputSpec> outputs;
-  std::vector<ArraySpec> arrays;  // one for each of them
+  std::vector<OutputSpec> outputs = {};
+  std::vector<ArraySpec> arrays = {};  // one for each of them
   ScheduleSpec schedule{};
 };
 
+// Throws kArgument, saying what is wrong, unless all numbers of a plan are in their ranges and fit together. What its
+// features do to the records is left to DecodePlan, which throws likewise.
+void validate(const ReadPlan& plan);
+
 std::string to_bytes(const ReadPlan& plan);
 
-// Throws kArgument for bytes that to_bytes did not write, or that another version did.
+// Throws kArgument for bytes that to_bytes did not write, that another version did, or that make no valid plan.
 ReadPlan read_plan(std::string_view bytes);
 
 }  // namespace binfeed

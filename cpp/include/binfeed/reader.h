@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -27,20 +28,18 @@ class Reader {
   const SampleIndex& samples() const { return samples_; }
 
   // Bytes of the files that a sample reaches over.
-  std::int64_t sample_bytes() const {
-    return samples_.window().span() * static_cast<std::int64_t>(records_.layout().record_bytes);
-  }
+  std::int64_t sample_bytes() const { return sample_bytes_; }
 
   // Bytes of one sample in each output.
   const std::vector<std::size_t>& output_bytes() const { return output_bytes_; }
 
   // Decodes the samples at positions [position, position + count) of `order` into the rows of `outputs`. Safe from
-  // many threads.
-  void read(const Order& order, std::int64_t position, std::int64_t count,
-            std::span<std::byte* const> outputs) const;
+  // many threads. `between_blocks` is called now and then; it may throw to end it all.
+  void read(const Order& order, std::int64_t position, std::int64_t count, std::span<std::byte* const> outputs,
+            const std::function<void()>& between_blocks = [] {}) const;
 
-  // How the files are going to be read, for the operating system. Holds until the next call, for all threads.
-  void expect(AccessPattern pattern) const;
+  // Hints, for which no file is an error. How the files are going to be read; holds until the next call, for all threads.
+  void expect(AccessPattern pattern) const noexcept;
 
   // Has the system fetch what these positions need, and returns without waiting for it. Does next to nothing where
   // the first places it looks at are in memory already.
@@ -64,6 +63,8 @@ class Reader {
   };
 
   void add_part(bool is_target, const std::vector<OutputSpec>& outputs, std::string_view instruction_set);
+  std::int64_t block_positions() const;
+  void request(const Order& order, std::int64_t position, std::int64_t count) const;
   bool is_in_memory(const Order& order, std::int64_t position, std::int64_t count) const;
   void append_ranges(Run run, std::vector<Range>& ranges) const;
 
@@ -71,6 +72,7 @@ class Reader {
   SampleIndex samples_;
   std::vector<Part> parts_;
   std::vector<std::size_t> output_bytes_;
+  std::int64_t sample_bytes_;
 };
 
 }  // namespace binfeed

@@ -25,6 +25,7 @@ struct Window {
 
 class SampleIndex {
  public:
+  // Throws kData if no file has as many records as a sample reaches over, kArgument for numbers out of range.
   SampleIndex(const RecordIndex& records, Window window);
 
   const Window& window() const { return window_; }

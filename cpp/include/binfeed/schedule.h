@@ -11,8 +11,12 @@
 namespace binfeed {
 
 enum class Shuffle : std::uint8_t { kNone, kGlobal, kBlock };
+inline constexpr std::size_t kShuffles = 3;
 
 struct ScheduleSpec {
+  // Number of the first sample of each file, and at the end the number of all samples. Readers that are read side by
+  // side share one order, whatever files they have.
+  std::vector<std::int64_t> starts = {0};
   std::int64_t cycle_length = 1;
   std::int64_t block_length = 1;
 
@@ -31,13 +35,18 @@ struct ScheduleSpec {
   std::int64_t first_position = 0;  // of the first epoch
 };
 
+// Throws kArgument, saying what is wrong, for numbers that make no order.
+void validate(const ScheduleSpec& spec);
+
 class Schedule {
  public:
-  // `starts`: number of the first sample of each file, and at the end the number of all samples. Throws kArgument for
-  // a spec that makes no order, kIndex for a first position that there is not.
-  Schedule(const ScheduleSpec& spec, std::vector<std::int64_t> starts, const kernels::Kernels& kernels);
+  // Throws kArgument for a spec that is not valid.
+  Schedule(const ScheduleSpec& spec, const kernels::Kernels& kernels);
 
   const ScheduleSpec& spec() const { return spec_; }
+
+  // Samples of an epoch, of all shards.
+  std::int64_t size() const { return spec_.starts.back(); }
 
   // How its epochs read the files.
   AccessPattern access_pattern() const;
@@ -57,7 +66,6 @@ class Schedule {
   std::int64_t batches(std::int64_t samples) const;
 
   ScheduleSpec spec_;
-  std::int64_t size_;
   const kernels::Kernels& kernels_;
   OrderPointer unshuffled_;
   std::int64_t in_first_epoch_ = 0;    // samples of this shard

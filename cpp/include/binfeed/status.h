@@ -16,7 +16,8 @@ enum class ErrorKind {
   kClosed,    // the reader was closed
 };
 
-class Error : public std::runtime_error {
+// Thrown by one library and caught in another: both must see one type, whatever they hide.
+class __attribute__((visibility("default"))) Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
 

@@ -91,8 +91,9 @@ struct Kernels {
   std::array<Compute, 2> log1p;
 
   CopyRows copy_rows;
-  Compute codes;    // `a` is Codes: elements of key_bytes bytes to int32
-  Compute one_hot;  // `a` is the depth, a std::size_t: int32 to so many float32
+  Compute codes;  // `a` is Codes: elements of key_bytes bytes to int32
+  // [source, in the machine's byte order]: `a` is the depth, a std::size_t; so many float32 come out.
+  std::array<Compute, kOutputTypes> one_hot;
   // [is signed]: numbers of up to 8 bits to one byte each, of up to 16 to two.
   std::array<Unpack, 2> unpack;
 

@@ -6,7 +6,6 @@ that the op needs is in its attribute, see ``read_plan.h``.
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -194,6 +193,5 @@ def _numbers(schedule: Schedule, *, reshuffles: bool) -> tf.data.Dataset:
 def _plan_of(reader: RecordReader, schedule: Schedule) -> bytes:
     if not can_read(reader):
         raise ValueError("engine='graph' reads files, not bytes in memory: use engine='generator'")
-    paths = [os.path.abspath(source) for source in reader.sources if isinstance(source, bytes)]  # noqa: PTH100
-    files = list(zip(paths, reader.core.file_sizes(), strict=True))
+    files = reader.core.files()
     return plan_bytes(reader.layout, reader.outputs, window=reader.window, files=files, schedule=schedule.spec)

@@ -42,10 +42,10 @@ def plan_bytes(
     outputs: Sequence[Output],
     *,
     window: Window | None = None,
-    files: Sequence[tuple[bytes, int]] = (),
+    files: Sequence[_core.FileSpec] = (),
     schedule: _core.ScheduleSpec | None = None,
 ) -> bytes:
-    """All that an op needs, as its attribute ``plan``; ``files`` are absolute paths and sizes."""
+    """All that an op needs, as its attribute ``plan``."""
     return _core.read_plan_bytes(
         files=files,
         record_bytes=layout.record_bytes,
@@ -58,5 +58,8 @@ def plan_bytes(
     )
 
 
-def _array_spec(output: Output) -> tuple[list[int], int]:
-    return list(tensor_spec(output, ()).shape), output.dtype.itemsize if output.dtype.kind == "S" else 0
+def _array_spec(output: Output) -> tuple[list[int], int, bool]:
+    """The shape of a sample's tensor, bytes per item, and whether items are strings."""
+    spec = tensor_spec(output, ())
+    is_string = spec.dtype == tf.string
+    return list(spec.shape), output.dtype.itemsize if is_string else spec.dtype.size, is_string

@@ -1,0 +1,318 @@
+"""Where two features meet: orders of zipped readers, byte orders, sizes at their limits, files that change, threads."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import binfeed as bf
+import numpy as np
+import pytest
+from binfeed import _core, reference
+
+from tests.conftest import WriteFiles, assert_identical
+
+
+@pytest.mark.parametrize("engine", ["graph", "generator", "batches"])
+@pytest.mark.parametrize("cycle_length", [1, 2, 4])
+def test_zipped_readers_share_one_order(
+    write_files: WriteFiles, tmp_path: Path, engine: str, cycle_length: int
+) -> None:
+    numbers = np.arange(40, dtype="<i4")
+    images = bf.open(write_files(*np.split(numbers, [10, 17, 30])), "<i4")
+    labels_path = tmp_path / "labels.bin"
+    numbers.tofile(labels_path)
+    both = bf.zip(images, bf.open(labels_path, "<i4"))
+    if engine == "batches":
+        batches: Any = both.batches(4, cycle_length=cycle_length)
+    else:
+        batches = both.to_tf_dataset(4, cycle_length=cycle_length, engine=engine)
+    pairs = [(np.asarray(image), np.asarray(label)) for image, label in batches]
+    assert_identical(np.concatenate([image for image, _ in pairs]), np.concatenate([label for _, label in pairs]))
+    assert sorted(np.concatenate([label for _, label in pairs])) == list(range(40))
+
+
+TYPES = [
+    "i1",
+    "u1",
+    "<i2",
+    ">i2",
+    ">u2",
+    "<i4",
+    ">i4",
+    ">u4",
+    "<i8",
+    ">i8",
+    ">u8",
+    "<f2",
+    ">f2",
+    "<f4",
+    ">f4",
+    ">f8",
+    "?",
+]
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_one_hot_is_equality(type_: str) -> None:
+    values = [0, 1, 2, 3, 4, 100]
+    if np.dtype(type_).kind == "f":
+        values += [np.nan, -0.5, 0.9, -0.0, np.inf, -np.inf, 1.0000001]
+    elif np.dtype(type_).kind == "i":
+        values += [-1, np.iinfo(type_).min, np.iinfo(type_).max]
+    elif np.dtype(type_).kind == "u":
+        values += [np.iinfo(type_).max]
+    records = np.array(values, object if np.dtype(type_).kind == "u" else None).astype(type_)
+    found = bf.open(records.view(np.uint8), type_, bf.field("value").one_hot(4))[:]
+    assert_identical(found, (records.astype(np.float64)[:, np.newaxis] == np.arange(4)).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        bf.field("value").div(1e-50),
+        bf.field("value").div(1e50),
+        bf.field("value").scale(1e50),
+        bf.field("value").scale(1e-50),
+        bf.field("value").scale(1, offset=1e39),
+        bf.field("value").standardize(0, 1e-60),
+        bf.field("value").minmax(16777216, 16777217),
+        bf.field("value").minmax(0, 1e39),
+    ],
+    ids=repr,
+)
+def test_parameters_are_checked_in_the_type_that_computes(feature: bf.Feature) -> None:
+    with pytest.raises(bf.FeatureError, match=r"becomes (zero|infinite) as float32.*cast\(.float64.\)"):
+        bf.open(b"abc", "u1", feature)
+    as_double = bf.Feature("value", (*bf.field("value").cast("float64").operations, *feature.operations))
+    assert np.isfinite(bf.open(b"abc", "u1", as_double.cast("float64"))[:]).all()  # type: ignore[arg-type]
+
+
+def test_a_feature_may_select_nothing() -> None:
+    records = np.arange(40, dtype="u1").reshape(10, 4)
+    reader = bf.open(records, {"x": "(4)u1"}, {"none": bf.field("x")[0:0], "block": bf.concat(bf.field("x")[2:2])})
+    for batch in (reader[:], reader.take([3, 1]), next(reader.batches(4, shuffle=True, seed=1))):
+        assert isinstance(batch, dict)
+        assert {name: array.shape[1:] for name, array in batch.items()} == {"none": (0,), "block": (0,)}
+    assert isinstance(reader[0], dict)
+
+
+@pytest.mark.parametrize("depth", [2**40, 2**62])
+def test_sizes_do_not_wrap(depth: int) -> None:
+    with pytest.raises(ValueError, match=f"{depth}|too large"):
+        bf.open(b"abcd", "u1", bf.field("value").one_hot(depth))
+
+
+def test_a_batch_is_bounded_by_both_factors() -> None:
+    reader = bf.open(np.zeros(2**22, "u1"), "u1", bf.field("value").one_hot(2**30))
+    with pytest.raises(ValueError, match=rf"{2**32} x {2**22}"):
+        reader[:]
+
+
+def test_header_and_footer_may_not_wrap() -> None:
+    layout = bf.Layout("u1", header_bytes=2**63, footer_bytes=2**63)
+    with pytest.raises(ValueError, match=rf"{2**63} \+ {2**63}"):
+        bf.open(b"abcd", layout)
+
+
+def test_a_plan_is_bytes_that_may_be_anything(write_files: WriteFiles) -> None:
+    from binfeed.tensorflow.plan import plan_bytes  # noqa: PLC0415
+
+    reader: Any = bf.open(write_files(np.arange(9, dtype=">u2")), ">u2", bf.field("value").scale(2).one_hot(3))
+    plan = plan_bytes(reader.layout, reader.outputs, files=reader.core.files())
+    _core.validate_plan(plan)
+    for end in range(len(plan)):
+        with pytest.raises(ValueError, match=r"read plan"):
+            _core.validate_plan(plan[:end])
+    for bit in range(8 * len(plan)):
+        changed = bytearray(plan)
+        changed[bit // 8] ^= 1 << bit % 8
+        try:
+            _core.validate_plan(bytes(changed))
+        except ValueError as error:
+            assert len(str(error)) < 500  # noqa: PT017  (many are plans as well)
+
+
+# Files that change.
+
+
+def test_a_path_is_resolved_when_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, name in enumerate(("here", "there")):
+        (tmp_path / name).mkdir()
+        np.full(4, number, "<u4").tofile(tmp_path / name / "x.bin")
+    monkeypatch.chdir(tmp_path / "here")
+    reader = bf.open("x.bin", "<u4")
+    monkeypatch.chdir(tmp_path / "there")
+    assert_identical(reader[:], np.zeros(4, "u4"))
+
+
+def test_a_file_that_was_replaced_is_not_read_as_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "x.bin"
+    np.zeros(4, "<u4").tofile(path)
+    reader = bf.open(path, "<u4")
+    old = reader.to_tf_dataset(4, engine="graph")
+    now = path.stat()
+    np.ones(4, "<u4").tofile(tmp_path / "other.bin")
+    os.utime(tmp_path / "other.bin", ns=(now.st_atime_ns, now.st_mtime_ns))
+    (tmp_path / "other.bin").replace(path)
+    with pytest.raises(bf.DataError, match="was replaced or written to since it was opened"):
+        reader[:]
+    again = bf.open(path, "<u4").to_tf_dataset(4, engine="graph")
+    assert_identical(next(iter(again)).numpy(), np.ones(4, "u4"))
+    with pytest.raises(Exception, match="was replaced or written to since it was opened"):
+        next(iter(old))
+
+
+def test_a_file_that_was_renamed_and_cut_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "x.bin"
+    np.arange(1, 4001, dtype="<u4").tofile(path)
+    reader = bf.open(path, "<u4")
+    assert isinstance(reader[:], np.ndarray)
+    path.rename(tmp_path / "y.bin")
+    assert_identical(reader[3999], np.uint32(4000))
+    os.truncate(tmp_path / "y.bin", 4000)
+    with pytest.raises(bf.DataError):
+        reader[1000:]
+
+
+def test_a_cut_within_a_page_shows_among_many_files(write_files: WriteFiles) -> None:
+    paths = write_files(*[np.full(50, number + 1, "<u4") for number in range(100)])
+    reader = bf.open(paths, "<u4")
+    assert isinstance(reader[:], np.ndarray)
+    os.truncate(paths[70], 100)
+    with pytest.raises(bf.DataError, match="part-070"):
+        reader[:]
+
+
+def run(program: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **environment}
+    )
+
+
+def test_mappings_are_recycled(write_files: WriteFiles) -> None:
+    paths = write_files(*[np.arange(number * 5, number * 5 + 5, dtype="<u4") for number in range(200)])
+    result = run(
+        """
+        import sys, threading
+        from pathlib import Path
+        import numpy as np
+        import binfeed as bf
+
+        folder = Path(sys.argv[1])
+        def mapped():
+            return sum(str(folder) in line for line in Path("/proc/self/maps").read_text().splitlines())
+        reader = bf.open(folder / "*.bin", "<u4")
+        outcomes = []
+        def work(seed):
+            for batch in reader.batches(7, shuffle=True, seed=seed):
+                outcomes.append(batch)
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        assert sorted(np.concatenate(outcomes)) == sorted(list(range(1000)) * 4)
+        for batch in reader.batches(3):
+            assert mapped() <= 16 + 3, mapped()
+        assert reader[:].tolist() == list(range(1000))
+        reader.close()
+        assert mapped() == 0
+        """,
+        paths[0].parent,
+        BINFEED_MAX_MAPPED_FILES="16",
+    )
+    assert result.returncode == 0, result.stderr
+
+
+# Signals, threads and processes.
+
+
+def test_a_signal_that_was_sent_is_not_a_fault(tmp_path: Path) -> None:
+    np.zeros(4, "u1").tofile(tmp_path / "x.bin")
+    program = """
+        import os, signal, sys
+        import binfeed as bf
+        bf.open(sys.argv[1], "u1")[0]
+        os.kill(os.getpid(), signal.SIGBUS)
+        print("lives")
+    """
+    assert run(program, tmp_path / "x.bin").returncode == -signal.SIGBUS
+    ignoring = "import signal; signal.signal(signal.SIGBUS, signal.SIG_IGN)\n" + textwrap.dedent(program)
+    assert run(ignoring, tmp_path / "x.bin").stdout == "lives\n"
+
+
+def test_daemon_threads_may_read_when_the_interpreter_ends() -> None:
+    result = run(
+        """
+        import threading, time
+        import numpy as np
+        import binfeed as bf
+        reader = bf.open(np.zeros(1 << 24, "u1"), "u1", bf.field("value").log1p())
+        def work():
+            while True: reader[:]
+        for _ in range(4): threading.Thread(target=work, daemon=True).start()
+        time.sleep(0.3)
+        """
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+
+
+def test_reading_ends_at_ctrl_c() -> None:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import numpy as np, binfeed as bf\n"
+            "reader = bf.open(np.zeros(1 << 20, 'u1'), 'u1', bf.field('value').one_hot(1))\n"
+            "indices = np.zeros(1 << 28, np.int64)\n"
+            "print('reads', flush=True)\n"
+            "reader.take(indices)\n"
+            "print('done', flush=True)",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "reads\n"
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert "KeyboardInterrupt" in errors
+    assert "done" not in output
+
+
+def test_threads_share_the_batches_of_one_iterator() -> None:
+    reader = bf.open(np.arange(100_000, dtype="<u4"), "<u4")
+    batches = reader.batches(10)
+    taken: list[Any] = []
+    threads = [threading.Thread(target=lambda: taken.extend(batches)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(np.concatenate(taken)) == list(range(100_000))
+
+
+def test_skipping_takes_no_time() -> None:
+    reader = bf.open(np.arange(10, dtype="u1"), "u1")
+    batches = reader.batches(3, shuffle=True, seed=1, epochs=None).skip(4 * 2**40 + 1)
+    epoch = np.array(reference.shuffled(10, 1, 2**40), np.uint8)
+    assert_identical(next(batches), epoch[3:6])
+    assert batches.state()["epoch"] == 2**40
+
+
+def test_features_are_not_compared() -> None:
+    feature = bf.field("x")
+    assert feature in {feature}
+    for compare in (lambda: feature == 5, lambda: feature != bf.field("x"), lambda: bool(feature)):
+        with pytest.raises(bf.FeatureError):
+            compare()

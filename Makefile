@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := CMakeLists.txt pyproject.toml $(shell find cpp python -type f ! -name '*.pyc')
 
-.PHONY: test test-tensorflow-versions demo benchmark benchmark-smoke roofline orders develop sanitize clean
+.PHONY: test test-tensorflow-versions demo benchmark benchmark-smoke roofline orders develop sanitize sanitize-threads fuzz-bytes clean
 
 # An environment per purpose, with binfeed installed as a user would.
 $(VENV)/%/installed: $(SOURCES)
@@ -59,18 +59,47 @@ develop:
 	  --config-settings=editable.rebuild=true --config-settings=build-dir=build/develop \
 	  --config-settings=cmake.define.BINFEED_WARNINGS_AS_ERRORS=ON
 
-# The tests of the decoder with AddressSanitizer and UndefinedBehaviorSanitizer, but for those that load TensorFlow,
-# which does not run within them; the first finding ends it.
+# CMake for what is built without Python.
+CMAKE := $(VENV)/cmake/bin/cmake
+$(CMAKE):
+	$(PYTHON) -m venv $(VENV)/cmake
+	$(VENV)/cmake/bin/python -m pip install --quiet cmake ninja
+build/preset-%/built: $(CMAKE) $(SOURCES) CMakePresets.json
+	PATH="$(CURDIR)/$(VENV)/cmake/bin:$$PATH" $(CMAKE) --preset $* -G Ninja
+	$(CMAKE) --build build/preset-$*
+	touch $@
+
+# With AddressSanitizer and UndefinedBehaviorSanitizer, the first finding ends it: the ops, in a TensorFlow of our own,
+# and the tests of the decoder, but for those that load TensorFlow, which does not run within them.
 SANITIZED := $(addprefix tests/test_, decode.py order.py batches.py windows.py reader.py memory_safety.py bad_input.py)
-sanitize:
+sanitize: build/preset-sanitize/built
+	ASAN_OPTIONS=handle_sigbus=0 build/preset-sanitize/cpp/tests/test_ops tests/corpus/plans
 	$(PYTHON) -m venv $(VENV)/sanitize
 	$(VENV)/sanitize/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)/sanitize/bin/python -m pip install --quiet '.[test]' \
 	  --config-settings=build-dir=build/sanitize --config-settings=cmake.build-type=Debug \
-	  --config-settings=cmake.define.BINFEED_SANITIZE=ON
+	  --config-settings=cmake.define.BINFEED_SANITIZE=address,undefined
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 	  ASAN_OPTIONS=detect_leaks=0:handle_sigbus=0:handle_segv=0 PYTHONMALLOC=malloc \
 	  $(VENV)/sanitize/bin/python -m pytest -p no:cacheprovider -k "not tensorflow and not tf_data" $(SANITIZED)
+
+# With ThreadSanitizer, which wants addresses where they always are: readers, buffers and ops shared by many threads.
+sanitize-threads: build/preset-sanitize-threads/built
+	for test in test_ops test_threads; do \
+	  TSAN_OPTIONS=suppressions=cpp/tests/suppressions.txt \
+	    setarch --addr-no-randomize build/preset-sanitize-threads/cpp/tests/$$test || exit 1; \
+	done
+
+# Plans that somebody changed, for FUZZ_SECONDS; needs Clang, for its libFuzzer. What it finds is in out/fuzz.
+FUZZ_SECONDS := 600
+fuzz-bytes:
+	@command -v clang++ > /dev/null || { echo "make fuzz-bytes needs clang++ and its libFuzzer: \
+	apt-get install clang libclang-rt-dev, or the packages of your system" >&2; exit 1; }
+	$(MAKE) build/preset-fuzz/built
+	mkdir -p out/fuzz/plans
+	ASAN_OPTIONS=handle_sigbus=0 build/preset-fuzz/cpp/tests/fuzz_plans -max_total_time=$(FUZZ_SECONDS) \
+	  -timeout=10 -max_len=8192 -malloc_limit_mb=256 -rss_limit_mb=2048 -artifact_prefix=out/fuzz/ \
+	  out/fuzz/plans tests/corpus/plans
 
 clean:
 	rm -rf $(VENV) build dist out

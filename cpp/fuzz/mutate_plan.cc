@@ -1,0 +1,145 @@
+// Changes plans by their structure: bytes changed at random mostly make no plan at all.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <random>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "binfeed/read_plan.h"
+#include "binfeed/status.h"
+
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* bytes, std::size_t count, std::size_t most);
+
+namespace {
+
+using binfeed::ReadPlan;
+using Random = std::minstd_rand;
+
+std::size_t below(Random& random, std::size_t count) {
+  return std::uniform_int_distribution<std::size_t>(0, count - 1)(random);
+}
+
+// Where numbers go wrong: at zero, near the ends of their range, at half of it; or they are near what they were.
+template <typename Number>
+Number other_than(Number number, Random& random) {
+  using Limits = std::numeric_limits<Number>;
+  if constexpr (std::is_floating_point_v<Number>) {
+    const Number numbers[] = {0, -number, 1 / number, Limits::infinity(), Limits::quiet_NaN(), Limits::max()};
+    return numbers[below(random, std::size(numbers))];
+  } else {
+    const auto near = static_cast<Number>(below(random, 5)) - 2;
+    const auto twice = static_cast<Number>(static_cast<std::uint64_t>(number) * 2);
+    const auto power = static_cast<Number>(std::uint64_t{1} << below(random, 63));
+    const Number numbers[] = {0, 1, number, twice, power, Limits::max() / 2, Limits::max(), Limits::min()};
+    return static_cast<Number>(static_cast<std::uint64_t>(numbers[below(random, std::size(numbers))]) +
+                               static_cast<std::uint64_t>(near));
+  }
+}
+
+// All that may be changed in a plan.
+class Changes {
+ public:
+  explicit Changes(Random& random) : random_(random) {}
+
+  void add(ReadPlan& plan) {
+    items(plan.files, [&](auto& file) { numbers(file.identity.size); });
+    numbers(plan.layout.record_bytes, plan.layout.header_bytes, plan.layout.footer_bytes);
+    numbers(plan.window.size, plan.window.stride, plan.window.dilation, plan.window.target_offset,
+            plan.window.target_size);
+    items(plan.outputs, [&](auto& output) { add(output); });
+    items(plan.arrays, [&](auto& array) {
+      numbers(array.item_bytes);
+      choice(array.is_string, 2);
+      items(array.shape, [&](auto& side) { numbers(side); });
+    });
+    auto& schedule = plan.schedule;
+    numbers(schedule.cycle_length, schedule.block_length, schedule.seed, schedule.block_samples,
+            schedule.window_blocks, schedule.batch_size, schedule.shard, schedule.shards, schedule.first_epoch,
+            schedule.first_position);
+    items(schedule.starts, [&](auto& start) { numbers(start); });
+    choice(schedule.shuffle, binfeed::kShuffles);
+    choice(schedule.drops_remainder, 2);
+    choice(schedule.pads, 2);
+  }
+
+  void apply_one() { changes_[below(random_, changes_.size())](); }
+
+ private:
+  void add(binfeed::OutputSpec& output) {
+    choice(output.type, binfeed::kElementTypes);
+    choice(output.is_target, 2);
+    items(output.columns, [&](auto& column) {
+      choice(column.type, binfeed::kElementTypes);
+      choice(column.packing.packing, binfeed::kPackings);
+      choice(column.is_swapped, 2);
+      numbers(column.packing.bits, column.packed_elements, column.offset, column.elements);
+      items(column.offsets, [&](auto& offset) { numbers(offset); });
+      items(column.operations, [&](auto& operation) {
+        choice(operation.code, binfeed::kOperationCodes);
+        choice(operation.type, binfeed::kElementTypes);
+        items(operation.operand, [&](auto& number) { numbers(number); });
+        items(operation.words, [&](auto& word) { numbers(word); });
+      });
+    });
+  }
+
+  template <typename... Numbers>
+  void numbers(Numbers&... them) {
+    (changes_.push_back([this, &them] { them = other_than(them, random_); }), ...);
+  }
+
+  template <typename Choice>
+  void choice(Choice& chosen, std::size_t choices) {
+    changes_.push_back([this, &chosen, choices] { chosen = static_cast<Choice>(below(random_, choices)); });
+  }
+
+  // One more, one less, two that change places; and those of each.
+  template <typename Item, typename AddItem>
+  void items(std::vector<Item>& them, AddItem add_item) {
+    const auto at = [&random = random_, &them](std::size_t count) {
+      return them.begin() + static_cast<std::ptrdiff_t>(below(random, count));
+    };
+    changes_.push_back([&them, at] {
+      Item item = them.empty() ? Item{} : *at(them.size());
+      them.insert(at(them.size() + 1), std::move(item));
+    });
+    if (them.empty()) return;
+    changes_.push_back([&them, at] { them.erase(at(them.size())); });
+    changes_.push_back([&them, at] { std::iter_swap(at(them.size()), at(them.size())); });
+    for (Item& item : them) add_item(item);
+  }
+
+  Random& random_;
+  std::vector<std::function<void()>> changes_;
+};
+
+}  // namespace
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* bytes, std::size_t count, std::size_t most,
+                                               unsigned int seed) {
+  Random random(seed);
+  ReadPlan plan;
+  try {
+    plan = binfeed::read_plan({reinterpret_cast<const char*>(bytes), count});
+  } catch (const binfeed::Error&) {
+    return LLVMFuzzerMutate(bytes, count, most);
+  }
+  constexpr std::size_t kMaxChanges = 3;
+  if (below(random, 8) == 0) return LLVMFuzzerMutate(bytes, count, most);
+  for (std::size_t left = 1 + below(random, kMaxChanges); left > 0; --left) {
+    Changes changes(random);
+    changes.add(plan);
+    changes.apply_one();
+  }
+  const std::string changed = binfeed::to_bytes(plan);
+  if (changed.size() > most) return LLVMFuzzerMutate(bytes, count, most);
+  std::memcpy(bytes, changed.data(), changed.size());
+  return changed.size();
+}

@@ -1,0 +1,23 @@
+// Does what a plan says, in every way there is: any bytes must end in errors or in the same arrays each time.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "binfeed/read_plan.h"
+#include "tensorflow_host.h"
+
+namespace binfeed::tests {
+
+// Reads batches by way of the core, from memory into memory that both end where their bytes do, with the plainest and
+// the best instruction set; and by way of the ops, from files that hold the same. Plans of large files or batches are
+// only parsed. Ends the process where something is not right.
+void try_plan(std::string_view bytes);
+
+// The types that the outputs of an op have.
+std::vector<TF_DataType> types_of(const ReadPlan& plan);
+
+// What BinfeedRead gives for these batches.
+host::Result read_batches(const host::Kernel& kernel, const std::vector<std::int64_t>& numbers);
+
+}  // namespace binfeed::tests

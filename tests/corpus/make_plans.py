@@ -1,0 +1,113 @@
+"""Writes plans as the library makes them: every type, operation, window and order in one of them at least.
+
+    python -m tests.corpus.make_plans FOLDER
+
+They are what the fuzzer of plans begins with, see README.md.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import binfeed as bf
+import numpy as np
+from binfeed.element_types import OUTPUT_TYPES
+
+from tests.conftest import random_records
+
+TYPES = ["?", "i1", "u1", "<i2", ">u2", "<i3", ">u3", "<i4", ">u4", "<i5", ">u5", "<i6", ">u6", "<i7", ">u7", "<i8"]
+TYPES += [
+    ">u8",
+    "<f2",
+    ">f2",
+    "<f4",
+    ">f4",
+    "<f8",
+    ">f8",
+    "<bfloat16",
+    ">bfloat16",
+    ">ibm32",
+    "<c8",
+    ">c16",
+    "S5",
+    "V5",
+]
+TYPES += ["(8)<uint1", "(4)>uint2", "(3,4)<int4", "(2,4)>uint12", "(6)wfdb212"]
+
+X = bf.field("x")
+OPERATIONS = {
+    "scale": X.scale(0.5, 1),
+    "div": X.div(255),
+    "standardize": X.standardize(np.arange(12.0).reshape(3, 4), np.full((3, 4), 2.0)),
+    "minmax": X.minmax(-1, 5).cast("float64"),
+    "log1p": X.log1p().scale(2),
+    "clip": X.clip(1, 100),
+    "fill": X.cast("float16").fill(0, missing=3),
+    "is_missing": X.is_missing(7),
+    "bits": X.bits(2, 5, signed=True),
+    "one_hot": X[0, :2].one_hot(5),
+    "transpose": X.transpose(1, 0).cast("bfloat16"),
+    "slice": X[::-1, ::2].cast("int64"),
+    "concat": bf.concat("x", "price", X.div(3)),
+    "codes": bf.field("code").codes({b"ab": 1, b"cd": 2}, default=7),
+}
+RECORD = {"x": "(3,4)u1", "price": ">f4", "code": "S2"}
+TOKEN = bf.field("value").cast("int32")
+WINDOWS: dict[bf.Window, Any] = {
+    bf.Window(4): TOKEN,
+    bf.Window(4, stride=4): TOKEN,
+    bf.Window(3, stride=5): TOKEN,
+    bf.Window(5, dilation=2): TOKEN.div(2),
+    bf.Window(4, stride=2, target_offset=1, target_size=4): {"past": TOKEN, "next": TOKEN.target()},
+}
+ORDERS: list[dict[str, Any]] = [
+    {},
+    {"drop_remainder": True},
+    {"shuffle": True, "seed": 1, "epochs": None},
+    {"shuffle": bf.BlockShuffle(8, 4), "seed": 2},
+    {"cycle_length": 2, "block_length": 3},
+    {"shard": (1, 3)},
+    {"shard": (2, 3), "shard_remainder": "pad", "shuffle": True, "seed": 3},
+]
+
+
+def plans() -> Iterator[tuple[str, bytes]]:
+    """Names and plans."""
+    for number, type_ in enumerate(TYPES):
+        yield f"type-{number}", plan_of({"x": type_, "y": "u1"})
+    for name, feature in OPERATIONS.items():
+        yield f"operation-{name}", plan_of(RECORD, {name: feature})
+    for number, type_ in enumerate(OUTPUT_TYPES):
+        yield f"cast-{type_}", plan_of({"x": TYPES[number]}, {"x": X.cast(type_)})
+    for number, (window, features) in enumerate(WINDOWS.items()):
+        yield f"window-{number}", plan_of("<u2", features, window=window)
+    for number, order in enumerate(ORDERS):
+        yield f"order-{number}", plan_of("<u2", None, **order)
+    yield "frame", plan_of(bf.Layout("<u4", header_bytes=5, footer_bytes=3))
+
+
+def plan_of(layout: Any, features: Any = None, *, window: bf.Window | None = None, **order: Any) -> bytes:
+    """The plan of a dataset over three small files."""
+    from binfeed.tensorflow import graph  # noqa: PLC0415  (imports TensorFlow)
+
+    layout = layout if isinstance(layout, bf.Layout) else bf.Layout(layout)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{records}.bin" for records in (20, 7, 33)]
+        for path in paths:
+            body = random_records("u1", int(path.stem) * layout.record_bytes).tobytes()
+            path.write_bytes(bytes(layout.header_bytes) + body + bytes(layout.footer_bytes))
+        with bf.open(paths, layout, features, window=window) as reader:
+            schedule = reader.batches(8, **order)._schedule
+            (part,) = reader.record_readers()
+            return graph._plan_of(part, schedule)
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, plan in plans():
+        (folder / name).write_bytes(plan)

@@ -294,11 +294,11 @@ def test_batches_are_numbered_through_all_epochs(
 ) -> None:
     first_position = data.draw(st.integers(0, size))
     spec = _core.ScheduleSpec(
-        shuffle=_core.Shuffle.GLOBAL, seed=3, block_samples=1, window_blocks=1, cycle_length=1, block_length=1,
-        batch_size=batch_size, drops_remainder=drops_remainder, shard=0, shards=shards, pads=False,
+        starts=[0, size], shuffle=_core.Shuffle.GLOBAL, seed=3, block_samples=1, window_blocks=1, cycle_length=1,
+        block_length=1, batch_size=batch_size, drops_remainder=drops_remainder, shard=0, shards=shards, pads=False,
         first_epoch=first_epoch, first_position=first_position,
     )  # fmt: skip
-    schedule = _core.Schedule(spec, [0, size])
+    schedule = _core.Schedule(spec)
     expected = []
     for epoch in range(first_epoch, first_epoch + 3):
         samples = len(schedule.order(epoch))

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,18 @@ def test_a_batch_is_bounded_by_both_factors() -> None:
     reader = bf.open(np.zeros(2**22, "u1"), "u1", bf.field("value").one_hot(2**30))
     with pytest.raises(ValueError, match=rf"{2**32} x {2**22}"):
         reader[:]
+
+
+def test_a_large_field_takes_no_memory() -> None:
+    dtype = np.dtype([("id", "u1"), ("volume", [("x", "<f4"), ("y", "<f4")], (512, 512, 512))])
+    tracemalloc.start()
+    try:
+        layout = bf.Layout(dtype)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert layout["volume.y"].end == dtype.itemsize
+    assert peak < 1 << 20
 
 
 def test_header_and_footer_may_not_wrap() -> None:

@@ -69,7 +69,8 @@ class Field:
         """Bytes from the start of the record to the end of the last element."""
         if self.strides is None or self.elements == 0:
             return self.offset + self.bytes
-        return self.offset + int(self.element_offsets().max()) + self.type.bytes
+        steps = zip(self.shape, self.strides, strict=True)
+        return self.offset + sum((side - 1) * stride for side, stride in steps) + self.type.bytes
 
 
 class Layout:

@@ -315,6 +315,24 @@ def test_threads_share_the_batches_of_one_iterator() -> None:
     assert sorted(np.concatenate(taken)) == list(range(100_000))
 
 
+def test_a_signal_handler_may_ask_for_the_state_in_mid_read() -> None:
+    result = run(
+        """
+        import signal
+        import numpy as np
+        import binfeed as bf
+        batches = bf.open(np.zeros(1 << 25, "u1"), "u1", bf.field("value").log1p()).batches(1 << 25)
+        states = []
+        signal.signal(signal.SIGALRM, lambda *_: states.append(batches.state()))
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        next(batches)
+        assert [state["position"] for state in states] == [0], states
+        assert batches.state()["epoch"] == 1
+        """
+    )
+    assert result.returncode == 0, result.stderr
+
+
 def test_skipping_takes_no_time() -> None:
     reader = bf.open(np.arange(10, dtype="u1"), "u1")
     batches = reader.batches(3, shuffle=True, seed=1, epochs=None).skip(4 * 2**40 + 1)

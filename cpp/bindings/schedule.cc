@@ -18,10 +18,10 @@ namespace py = pybind11;
 namespace binfeed::bindings {
 namespace {
 
-ScheduleSpec make_spec(std::vector<std::int64_t> starts, Shuffle shuffle, std::uint64_t seed, std::int64_t block_samples, std::int64_t window_blocks,
-                       std::int64_t cycle_length, std::int64_t block_length, std::int64_t batch_size,
-                       bool drops_remainder, std::int64_t shard, std::int64_t shards, bool pads,
-                       std::int64_t first_epoch, std::int64_t first_position) {
+ScheduleSpec make_spec(std::vector<std::int64_t> starts, Shuffle shuffle, std::uint64_t seed,
+                       std::int64_t block_samples, std::int64_t window_blocks, std::int64_t cycle_length,
+                       std::int64_t block_length, std::int64_t batch_size, bool drops_remainder, std::int64_t shard,
+                       std::int64_t shards, bool pads, std::int64_t first_epoch, std::int64_t first_position) {
   return {.starts = std::move(starts),
           .cycle_length = cycle_length,
           .block_length = block_length,
@@ -71,10 +71,10 @@ void register_schedule(py::module_& module) {
       .finalize();
 
   py::class_<ScheduleSpec>(module, "ScheduleSpec")
-      .def(py::init(&make_spec), py::kw_only(), py::arg("starts"), py::arg("shuffle"), py::arg("seed"), py::arg("block_samples"),
-           py::arg("window_blocks"), py::arg("cycle_length"), py::arg("block_length"), py::arg("batch_size"),
-           py::arg("drops_remainder"), py::arg("shard"), py::arg("shards"), py::arg("pads"), py::arg("first_epoch"),
-           py::arg("first_position"));
+      .def(py::init(&make_spec), py::kw_only(), py::arg("starts"), py::arg("shuffle"), py::arg("seed"),
+           py::arg("block_samples"), py::arg("window_blocks"), py::arg("cycle_length"), py::arg("block_length"),
+           py::arg("batch_size"), py::arg("drops_remainder"), py::arg("shard"), py::arg("shards"), py::arg("pads"),
+           py::arg("first_epoch"), py::arg("first_position"));
 
   py::class_<Schedule>(module, "Schedule")
       .def(py::init(&make_schedule), py::arg("spec"))

@@ -114,7 +114,8 @@ bool FileIdentity::is_still(const FileIdentity& then) const {
 
 struct MappedFile::Mapping {
   Mapping(const OpenFile& file, const std::string& path)
-      : size(file.identity().size),
+      : identity(file.identity()),
+        size(identity.size),
         bytes(map(file, path)),
         guard(std::in_place, bytes, size),
         witness(find_witness()) {}
@@ -138,6 +139,7 @@ struct MappedFile::Mapping {
     return {bytes + at, bytes[at]};
   }
 
+  FileIdentity identity;  // as this machine has it, where that of the plan may be another one's
   std::size_t size;
   const std::byte* bytes;
   std::optional<PageGuard> guard;
@@ -188,15 +190,16 @@ void MappedFile::check_after_reading() const {
   const Mapping* const mapping = mapping_.load(std::memory_order_acquire);
   if (mapping == nullptr) return;  // bytes in memory
   // In this order: asking a witness may fault, too.
-  if (!mapping->witness.is_true() || mapping->guard->has_faulted() || is_shorter()) throw_changed();
+  if (!mapping->witness.is_true() || mapping->guard->has_faulted() || is_shorter(*mapping)) throw_changed();
 }
 
 // Sees as well that a file lost zeros at its end, as long as it has its path.
-bool MappedFile::is_shorter() const {
+bool MappedFile::is_shorter(const Mapping& mapping) const {
+  const FileIdentity& then = mapping.identity;
   struct stat status {};
-  return ::stat(path_.c_str(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) < identity_.size &&
-         static_cast<std::uint64_t>(status.st_dev) == identity_.device &&
-         static_cast<std::uint64_t>(status.st_ino) == identity_.inode;
+  return ::stat(path_.c_str(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) < then.size &&
+         static_cast<std::uint64_t>(status.st_dev) == then.device &&
+         (then.inode == 0 || static_cast<std::uint64_t>(status.st_ino) == then.inode);
 }
 
 void MappedFile::throw_changed() const {

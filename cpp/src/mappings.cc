@@ -45,7 +45,7 @@ Mappings::Mappings() : limit_(find_limit()) {
 }
 
 void Mappings::enter() {
-  if (size() > limit_) make_room();
+  if (size_.load(std::memory_order_relaxed) > limit_) make_room();
   std::uint32_t uses = uses_.load();
   while (true) {
     if ((uses & kMakingRoom) != 0) {
@@ -69,7 +69,7 @@ void Mappings::make_room() {
   } while (!uses_.compare_exchange_weak(uses, uses | kMakingRoom));
   while ((uses = uses_.load()) != kMakingRoom) uses_.wait(uses);
 
-  while (size() > limit_ - limit_ / 8) {
+  while (size_ > limit_ - limit_ / 8) {
     const MappedFile& first = *files_.front();
     remove(first);
     first.unmap();

@@ -80,7 +80,10 @@ void Reader::add_part(bool is_target, const std::vector<OutputSpec>& outputs, st
 std::int64_t Reader::block_positions() const {
   const std::size_t files = records_.files().size();
   const std::int64_t most = files < kManyFiles ? kBlockPositions : kBlockPositionsOfManyFiles;
-  return std::clamp<std::int64_t>(kBlockBytes / sample_bytes_, 1, most);
+  // What a sample adds to the one before: those that overlap are decoded together.
+  const auto record_bytes = static_cast<std::int64_t>(records_.layout().record_bytes);
+  const std::int64_t bytes = std::min(sample_bytes_, samples_.window().stride * record_bytes);
+  return std::clamp<std::int64_t>(kBlockBytes / bytes, 1, most);
 }
 
 void Reader::read(const Order& order, std::int64_t position, std::int64_t count, std::span<std::byte* const> outputs,

@@ -9,10 +9,6 @@ namespace binfeed {
 
 namespace {
 
-void require(bool holds, const std::string& message) {
-  if (!holds) throw Error(ErrorKind::kArgument, message);
-}
-
 void require_range(const char* name, std::int64_t value, std::int64_t lowest, std::int64_t highest = kMaxSize) {
   require(value >= lowest && value <= highest, std::string(name) + " must be from " + std::to_string(lowest) + " to " +
                                                    std::to_string(highest) + ", not " + std::to_string(value));

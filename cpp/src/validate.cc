@@ -6,10 +6,6 @@
 namespace binfeed {
 namespace {
 
-void require(bool holds, const std::string& message) {
-  if (!holds) throw Error(ErrorKind::kArgument, message);
-}
-
 void validate(const Layout& layout) {
   require(layout.record_bytes >= 1, "a record must have at least one byte");
   require(layout.record_bytes <= kMaxBatchBytes,

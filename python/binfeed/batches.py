@@ -100,7 +100,7 @@ class Batches(Iterator["Element"]):
         self._count = schedule.batches
         self._given = 0
         self._ahead = ReadAhead(reader, schedule)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may ask for the state in mid-read
         self._start(schedule.first_epoch)
 
     def _start(self, epoch: int) -> None:

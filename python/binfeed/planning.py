@@ -271,8 +271,11 @@ class _Chain:
         type_ = _compute_type(self.type)
         with np.errstate(over="ignore", under="ignore"):
             rounded = operand.astype(type_)
-        must_not_vanish = code in ("multiply", "divide")
-        is_lost = ~np.isfinite(rounded) | (must_not_vanish & (rounded == 0) & ((operand != 0) | (code == "divide")))
+        is_lost = ~np.isfinite(rounded)
+        if code == "divide":
+            is_lost |= rounded == 0
+        elif code == "multiply":  # by zero only where that was asked for
+            is_lost |= (rounded == 0) & (operand != 0)
         if is_lost.any():
             became = "zero" if (rounded[is_lost] == 0).all() else "infinite"
             remedy = '; put .cast("float64") before it' if type_ == "float32" else ""

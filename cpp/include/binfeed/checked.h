@@ -17,6 +17,10 @@ inline constexpr std::int64_t kMaxSize = std::int64_t{1} << 62;
 // No row of an output and no batch of them has more bytes: a guard against slips, far beyond what memory holds.
 inline constexpr std::uint64_t kMaxBatchBytes = std::uint64_t{1} << 40;
 
+inline void require(bool holds, const std::string& message) {
+  if (!holds) throw Error(ErrorKind::kArgument, message);
+}
+
 namespace detail {
 
 template <std::integral T>

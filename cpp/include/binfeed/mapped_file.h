@@ -75,7 +75,7 @@ class MappedFile {
 
   const Mapping& map() const;
   void advise(const Mapping& mapping) const;
-  bool is_shorter() const;
+  bool is_shorter(const Mapping& mapping) const;
   [[noreturn]] void throw_changed() const;
 
   std::string path_;

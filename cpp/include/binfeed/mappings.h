@@ -30,10 +30,6 @@ class Mappings {
   void add(const MappedFile& file);
   void remove(const MappedFile& file);
 
-  // Files that stay mapped: half of what the system allows, or BINFEED_MAX_MAPPED_FILES.
-  std::size_t limit() const { return limit_; }
-  std::size_t size() const { return size_.load(std::memory_order_relaxed); }
-
  private:
   Mappings();
   void enter();
@@ -47,7 +43,7 @@ class Mappings {
   ProcessMutex mutex_;  // of the list
   std::list<const MappedFile*> files_;  // the first mapped at the front
   std::atomic<std::size_t> size_ = 0;
-  std::size_t limit_;
+  std::size_t limit_;  // files that stay mapped: half of what the system allows, or BINFEED_MAX_MAPPED_FILES
 };
 
 }  // namespace binfeed

@@ -47,9 +47,7 @@ def main() -> None:
         with server("dispatcher", "--port", port), contextlib.ExitStack() as workers:
             for _ in range(2):
                 workers.enter_context(server("worker", "--dispatcher", dispatcher))
-            dataset = bf.open(f"{folder}/*.bin", RECORD).to_tf_dataset(
-                64, shuffle=True, seed=1, reshuffle_each_iteration=False
-            )
+            dataset = bf.open(f"{folder}/*.bin", RECORD).to_tf_dataset(64, shuffle=True, seed=1)
             policy = tf.data.experimental.service.ShardingPolicy.DYNAMIC
             shared = dataset.apply(tf.data.experimental.service.distribute(policy, f"grpc://{dispatcher}"))
             ids = np.concatenate([batch["id"] for batch in shared.as_numpy_iterator()])

@@ -21,6 +21,9 @@ import tensorflow as tf
 from binfeed import reference
 from binfeed.tensorflow import dataset as engines
 from binfeed.tensorflow import ops
+from binfeed.tensorflow.graph import ChunkGrid
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conftest import Array, WriteFiles, assert_identical, random_records
 
@@ -217,14 +220,13 @@ def test_the_op_refuses_what_is_no_plan() -> None:
     module = ops.load_ops()
     for plan in (b"", b"nonsense", b"binfeed read plan 1\n", b"binfeed read plan 1\n" + b"\xff" * 100):
         with pytest.raises(tf.errors.InvalidArgumentError, match="read plan"):
-            module.binfeed_read(numbers=0, plan=plan, output_types=[tf.float32])
+            module.binfeed_read(numbers=0, passed_epochs=0, plan=plan, output_types=[tf.float32])
 
 
 def test_a_number_that_is_no_batch_is_an_error(reader: bf.Reader) -> None:
     dataset = graph(reader)
-    numbers = tf.data.Dataset.from_tensors(tf.constant(-1, tf.int64))
     with pytest.raises(tf.errors.InvalidArgumentError, match="there is no batch -1"):
-        list(type(dataset)(numbers, dataset._batches))
+        list(type(dataset)(dataset._batches, range(-1, 1)))
 
 
 def test_memory_stays_flat_over_many_epochs(tmp_path: Path) -> None:
@@ -275,8 +277,10 @@ def distributed(dataset: tf.data.Dataset, address: str, policy: str) -> tf.data.
     return dataset.apply(tf.data.experimental.service.distribute(processing_mode=policy, service=address))
 
 
+DYNAMIC = tf.data.experimental.service.ShardingPolicy.DYNAMIC
+
+
 def test_workers_of_tf_data_service_share_an_epoch(reader: bf.Reader) -> None:
-    dynamic = tf.data.experimental.service.ShardingPolicy.DYNAMIC
     dispatcher, *ports = (free_port() for _ in range(3))
     address = f"grpc://localhost:{dispatcher}"
     with (
@@ -284,15 +288,15 @@ def test_workers_of_tf_data_service_share_an_epoch(reader: bf.Reader) -> None:
         worker(dispatcher, ports[0]) as first,
         worker(dispatcher, ports[1]),
     ):
-        dataset = graph(reader, 10, shuffle=True, seed=4, reshuffle_each_iteration=False)
+        dataset = graph(reader, 10, shuffle=True, seed=4)
         for _ in range(2):
-            found = ids(distributed(dataset, address, dynamic))
+            found = ids(distributed(dataset, address, DYNAMIC))
             assert sorted(found) == list(range(COUNT))  # every record exactly once
         assert found[:10] in np.reshape(reference.shuffled(COUNT, 4, 0), (-1, 10)).tolist()
 
         # A worker is lost. Dynamic sharding visits at most once: when the worker is back, at the same address, the
         # epoch ends without the batches that it had taken, and with all others.
-        batches = iter(distributed(graph(reader, 1, reshuffle_each_iteration=False), address, dynamic))
+        batches = iter(distributed(graph(reader, 1), address, DYNAMIC))
         found = [int(next(batches)["id"][0]) for _ in range(50)]
         first.kill()
         first.wait()
@@ -300,7 +304,76 @@ def test_workers_of_tf_data_service_share_an_epoch(reader: bf.Reader) -> None:
         with worker(dispatcher, ports[0]):
             found += [int(batch["id"][0]) for batch in batches]
         assert len(set(found)) == len(found)
-        assert len(found) > COUNT - 100
+        assert len(found) > COUNT // 2
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[str]:
+    """The address of a dispatcher with two workers, all within this process."""
+    servers = tf.data.experimental.service
+    dispatcher = servers.DispatchServer()
+    address = dispatcher.target.removeprefix("grpc://")
+    workers = [servers.WorkerServer(servers.WorkerConfig(dispatcher_address=address)) for _ in range(2)]
+    yield dispatcher.target
+    for each in workers:
+        each._stop()
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"shuffle": "block"}, {"shuffle": True, "epochs": 3}])
+@pytest.mark.parametrize("batch_size", [7, 10, 300])
+def test_dynamic_sharding_gives_each_record_once(
+    reader: bf.Reader, service: str, batch_size: int, options: dict[str, Any]
+) -> None:
+    dataset = graph(reader, batch_size, **options)
+    next(iter(dataset))  # an iteration here is none of the workers'
+    expected = sorted([*range(COUNT)] * options.get("epochs", 1))
+    for _ in range(2):
+        assert sorted(ids(distributed(dataset, service, DYNAMIC))) == expected
+    assert sorted(ids(distributed(dataset.repeat(2), service, DYNAMIC))) == sorted(2 * expected)
+
+
+def test_an_endless_dataset_is_shared_out(reader: bf.Reader, service: str) -> None:
+    dataset = graph(reader, 100, shuffle=True, epochs=None)
+    found = ids(distributed(dataset, service, DYNAMIC).take(1000))
+    assert len(found) == 1000 * 100
+    assert len(set(found)) == COUNT
+
+
+@given(size=st.integers(2, 9), count=st.integers(1, 60), first=st.integers(0, 40), period=st.integers(1, 30))
+def test_chunks_are_all_batches_in_sequence(size: int, count: int, first: int, period: int) -> None:
+    grid = ChunkGrid(size, count, first, period)
+    chunks = [grid.members(tf.constant(i, tf.int64)).numpy().tolist() for i in range(grid.chunks)]
+    assert [batch for chunk in chunks for batch in chunk] == list(range(count))
+    assert all(0 < len(chunk) <= size for chunk in chunks)
+    lasts = [place - first for place in range(first, first + count) if place % period == period - 1]
+    assert all([last] in chunks for last in lasts)
+
+
+@pytest.mark.parametrize("options", [{}, {"drop_remainder": True}])
+@pytest.mark.parametrize("epochs", [1, 3, None])
+@pytest.mark.parametrize("batch_size", [1, 7, 10, 300])
+def test_any_part_of_a_dataset_is_that_of_its_batches(
+    reader: bf.Reader, batch_size: int, epochs: int | None, options: dict[str, Any]
+) -> None:
+    options = {"shuffle": True, "seed": 5, "epochs": epochs, "reshuffle_each_iteration": False, **options}
+    dataset = graph(reader, batch_size, **options).take(2000)
+    batches = [batch["id"].tolist() for batch in dataset.as_numpy_iterator()]
+    assert len(batches) == int(dataset.cardinality())
+    for skipped, taken, shards, shard in [(0, 5, 1, 0), (3, 200, 1, 0), (1, -1, 3, 2), (141, 30, 2, 1), (-1, 3, 1, 0)]:
+        part = dataset.skip(skipped).take(taken).shard(shards, shard)
+        expected = batches[skipped if skipped >= 0 else len(batches) :]
+        expected = expected[: taken if taken >= 0 else len(expected)][shard::shards]
+        assert [batch["id"].tolist() for batch in part.as_numpy_iterator()] == expected
+        assert int(part.cardinality()) == len(expected)
+
+
+def test_epochs_do_not_end_where_numbers_of_batches_would(reader: bf.Reader) -> None:
+    dataset = graph(reader, 1000, shuffle=True, seed=5)
+    (plan,) = dataset._batches._plans
+    types = dataset._batches._types[0]
+    for epochs in (2**40, 2**61):
+        found = ops.load_ops().binfeed_read(numbers=0, passed_epochs=epochs, plan=plan, output_types=types)[0]
+        assert found.numpy().tolist() == reference.shuffled(COUNT, 5, epochs).tolist()
 
 
 def test_the_example_of_the_service_runs() -> None:

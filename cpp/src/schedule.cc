@@ -61,17 +61,16 @@ OrderPointer Schedule::order(std::int64_t epoch) const {
                                .pads = spec_.pads});
 }
 
-Schedule::Batch Schedule::locate(std::int64_t number) const {
+Schedule::Batch Schedule::locate(std::int64_t number, std::int64_t passed_epochs) const {
   const std::int64_t in_first = batches(in_first_epoch_);
   const std::int64_t in_another = batches(in_another_epoch_);
   const bool exists = number >= 0 && (number < in_first || in_another > 0);
-  if (!exists) {
-    throw Error(ErrorKind::kIndex, "there is no batch " + std::to_string(number));
-  }
+  if (!exists) throw Error(ErrorKind::kIndex, "there is no batch " + std::to_string(number));
+  require_range("passed_epochs", passed_epochs, 0);
   const bool is_in_first = number < in_first;
   const std::int64_t later = is_in_first ? 0 : number - in_first;
-  const std::int64_t epoch =
-      is_in_first ? spec_.first_epoch : checked_add(spec_.first_epoch + 1, later / in_another, "number of an epoch");
+  std::int64_t epoch = checked_add(spec_.first_epoch, passed_epochs, "number of an epoch");
+  if (!is_in_first) epoch = checked_add(epoch, 1 + later / in_another, "number of an epoch");
   const std::int64_t position = (is_in_first ? number : later % in_another) * spec_.batch_size;
   const std::int64_t samples = is_in_first ? in_first_epoch_ : in_another_epoch_;
   return {epoch, position, std::min(spec_.batch_size, samples - position)};

@@ -90,7 +90,7 @@ class DecodeKernel {
 }  // namespace
 
 void register_decode_op() {
-  register_op<DecodeKernel>("BinfeedDecode", "records: string",
+  register_op<DecodeKernel>("BinfeedDecode", {"records: string"},
                             {"plan: string", "output_types: list(type) >= 1", "many: bool"}, {"arrays: output_types"});
 }
 

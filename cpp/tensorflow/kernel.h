@@ -45,10 +45,10 @@ void register_kernel(const char* op) {
 
 // An op and its kernel; the strings are those of TensorFlow's op definitions.
 template <typename Kernel>
-void register_op(const char* name, const char* input, std::initializer_list<const char*> attributes,
-                 std::initializer_list<const char*> outputs) {
+void register_op(const char* name, std::initializer_list<const char*> inputs,
+                 std::initializer_list<const char*> attributes, std::initializer_list<const char*> outputs) {
   TF_OpDefinitionBuilder* op = TF_NewOpDefinitionBuilder(name);
-  TF_OpDefinitionBuilderAddInput(op, input);
+  for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(op, input);
   for (const char* attribute : attributes) TF_OpDefinitionBuilderAddAttr(op, attribute);
   for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(op, output);
   TF_OpDefinitionBuilderSetShapeInferenceFunction(op, &unknown_shapes);

@@ -7,7 +7,7 @@ namespace {
 const struct Library {
   Library() {
     register_read_op();
-    register_count_op();
+    register_count_ops();
     register_decode_op();
   }
 } library;

@@ -4,7 +4,7 @@
 namespace binfeed::tensorflow {
 
 void register_read_op();
-void register_count_op();
+void register_count_ops();
 void register_decode_op();
 
 }  // namespace binfeed::tensorflow

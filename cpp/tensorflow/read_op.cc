@@ -1,13 +1,15 @@
-// BinfeedRead: numbers of batches -> their arrays, all rows one after the other, and how many rows each batch has.
+// BinfeedRead: the number of a batch -> its arrays, [samples, ...]; or the numbers of batches that have equally many
+// samples -> their arrays, [batches, samples, ...].
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
-#include "binfeed/read_ahead.h"
 #include "binfeed/checked.h"
+#include "binfeed/read_ahead.h"
 #include "kernel.h"
 #include "ops.h"
 #include "shared_reader.h"
@@ -28,10 +30,40 @@ class ReadKernel {
 
   void compute(TF_OpKernelContext* context) {
     const Tensor numbers = input(context, 0);
-    std::vector<std::int64_t> counts;
-    const std::vector<Schedule::Batch> stretches = stretches_of(numbers_of(numbers.get()), counts);
+    const Tensor passed_epochs = input(context, 1);
+    const std::vector<Schedule::Batch> batches =
+        locate(numbers_of(numbers.get()), number_of(passed_epochs.get(), "passed_epochs"));
+    std::vector<std::int64_t> leading = shape_of(numbers.get());
+    leading.push_back(batches.empty() ? 0 : batches.front().count);
+    set_outputs(context, types_, shared_->plan().arrays, leading, read(batches));
+  }
+
+ private:
+  std::vector<Schedule::Batch> locate(std::span<const std::int64_t> numbers, std::int64_t passed_epochs) const {
+    std::vector<Schedule::Batch> batches;
+    for (const std::int64_t number : numbers) {
+      batches.push_back(shared_->schedule().locate(number, passed_epochs));
+      require(batches.back().count == batches.front().count,
+              "batches " + std::to_string(numbers.front()) + " and " + std::to_string(number) +
+                  " have not equally many samples");
+    }
+    return batches;
+  }
+
+  // Batches that follow each other in an epoch are read as one.
+  BatchBuffers read(const std::vector<Schedule::Batch>& batches) {
+    std::vector<Schedule::Batch> stretches;
     std::int64_t rows = 0;
-    for (const std::int64_t count : counts) rows = checked_add(rows, count, "samples of a chunk");
+    for (const Schedule::Batch& batch : batches) {
+      const bool follows = !stretches.empty() && stretches.back().epoch == batch.epoch &&
+                           stretches.back().position + stretches.back().count == batch.position;
+      if (follows) {
+        stretches.back().count += batch.count;
+      } else {
+        stretches.push_back(batch);
+      }
+      rows = checked_add(rows, batch.count, "samples of a chunk");
+    }
     const std::vector<std::size_t>& row_bytes = shared_->reader().output_bytes();
     BatchBuffers arrays(row_bytes, rows);
     std::vector<std::byte*> outputs = arrays.bytes();
@@ -43,27 +75,7 @@ class ReadKernel {
         outputs[k] += row_bytes[k] * static_cast<std::size_t>(stretch.count);
       }
     }
-    set_outputs(context, types_, shared_->plan().arrays, std::span(&rows, 1), std::move(arrays));
-    set_numbers(context, static_cast<int>(types_.size()), counts);
-  }
-
- private:
-  // The batches, those that follow each other in an epoch as one; and the samples of each.
-  std::vector<Schedule::Batch> stretches_of(std::span<const std::int64_t> numbers,
-                                            std::vector<std::int64_t>& counts) const {
-    std::vector<Schedule::Batch> stretches;
-    for (const std::int64_t number : numbers) {
-      const Schedule::Batch batch = shared_->schedule().locate(number);
-      counts.push_back(batch.count);
-      const bool follows = !stretches.empty() && stretches.back().epoch == batch.epoch &&
-                           stretches.back().position + stretches.back().count == batch.position;
-      if (follows) {
-        stretches.back().count += batch.count;
-      } else {
-        stretches.push_back(batch);
-      }
-    }
-    return stretches;
+    return arrays;
   }
 
   void read_ahead(const Schedule::Batch& stretch, const Order& order) {
@@ -79,8 +91,8 @@ class ReadKernel {
 }  // namespace
 
 void register_read_op() {
-  register_op<ReadKernel>("BinfeedRead", "numbers: int64", {"plan: string", "output_types: list(type) >= 1"},
-                          {"arrays: output_types", "counts: int64"});
+  register_op<ReadKernel>("BinfeedRead", {"numbers: int64", "passed_epochs: int64"},
+                          {"plan: string", "output_types: list(type) >= 1"}, {"arrays: output_types"});
 }
 
 }  // namespace binfeed::tensorflow

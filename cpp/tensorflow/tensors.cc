@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "binfeed/checked.h"
 #include "status.h"
 
 namespace binfeed::tensorflow {
@@ -89,24 +90,13 @@ void set_strings(TF_OpKernelContext* context, int number, std::span<const std::i
   }
 }
 
-void set_int64(TF_OpKernelContext* context, int number, std::span<const std::int64_t> shape,
-               std::span<const std::int64_t> values) {
-  Status status;
-  const Tensor tensor(TF_AllocateOutput(context, number, TF_INT64, shape.data(), static_cast<int>(shape.size()),
-                                        values.size_bytes(), status));
-  status.check();
-  std::copy(values.begin(), values.end(), static_cast<std::int64_t*>(TF_TensorData(tensor.get())));
-}
-
 }  // namespace
 
-void set_numbers(TF_OpKernelContext* context, int number, std::span<const std::int64_t> values) {
-  const auto count = static_cast<std::int64_t>(values.size());
-  set_int64(context, number, std::span(&count, 1), values);
-}
-
 void set_number(TF_OpKernelContext* context, int number, std::int64_t value) {
-  set_int64(context, number, {}, std::span(&value, 1));
+  Status status;
+  const Tensor tensor(TF_AllocateOutput(context, number, TF_INT64, nullptr, 0, sizeof value, status));
+  status.check();
+  std::memcpy(TF_TensorData(tensor.get()), &value, sizeof value);
 }
 
 namespace {
@@ -166,6 +156,12 @@ Tensor input(TF_OpKernelContext* context, int number) {
 std::span<const std::int64_t> numbers_of(const TF_Tensor* tensor) {
   return {static_cast<const std::int64_t*>(TF_TensorData(tensor)),
           static_cast<std::size_t>(TF_TensorElementCount(tensor))};
+}
+
+std::int64_t number_of(const TF_Tensor* tensor, const char* name) {
+  const std::span<const std::int64_t> numbers = numbers_of(tensor);
+  require(numbers.size() == 1, std::string(name) + " must be one number, not " + std::to_string(numbers.size()));
+  return numbers.front();
 }
 
 std::vector<std::int64_t> shape_of(const TF_Tensor* tensor) {

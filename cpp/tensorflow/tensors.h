@@ -13,8 +13,7 @@
 
 namespace binfeed::tensorflow {
 
-// Sets output `number` to a vector of int64, or to one of them.
-void set_numbers(TF_OpKernelContext* context, int number, std::span<const std::int64_t> values);
+// Sets output `number` to one int64.
 void set_number(TF_OpKernelContext* context, int number, std::int64_t value);
 
 // Throws unless the types that a graph expects are those of the plan's outputs.
@@ -33,6 +32,9 @@ Tensor input(TF_OpKernelContext* context, int number);
 
 // The numbers of a tensor of int64, as long as it lives.
 std::span<const std::int64_t> numbers_of(const TF_Tensor* tensor);
+
+// The only number of a tensor of int64; throws kArgument, naming the input, if there are several.
+std::int64_t number_of(const TF_Tensor* tensor, const char* name);
 
 std::vector<std::int64_t> shape_of(const TF_Tensor* tensor);
 

@@ -17,7 +17,8 @@ void try_plan(std::string_view bytes);
 // The types that the outputs of an op have.
 std::vector<TF_DataType> types_of(const ReadPlan& plan);
 
-// What BinfeedRead gives for these batches.
+// What BinfeedRead gives for one batch, and for a chunk of several.
+host::Result read_batch(const host::Kernel& kernel, std::int64_t number, std::int64_t passed_epochs = 0);
 host::Result read_batches(const host::Kernel& kernel, const std::vector<std::int64_t>& numbers);
 
 }  // namespace binfeed::tests

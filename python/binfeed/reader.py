@@ -258,8 +258,8 @@ class Reader(ABC):
             cycle_length: files to take turns.
             block_length: consecutive samples to take from a file at its turn.
             state: where to begin.
-            reshuffle_each_iteration: as in :meth:`tf.data.Dataset.shuffle`; False gives the same order each time, batch
-                by batch, which dynamic sharding of ``tf.data`` service needs to share one epoch out among its workers.
+            reshuffle_each_iteration: as in :meth:`tf.data.Dataset.shuffle`; False gives the same order each time. On
+                ``tf.data`` service every iteration gives the same: ask for ``epochs`` there.
             num_parallel_calls: batches to decode at the same time; by default what tf.data finds best (``"graph"``), or
                 one per processor, up to 4 (``"generator"``). The order of the batches does not depend on it.
             prefetch: batches to keep ready; 0 for none.
@@ -293,7 +293,6 @@ class Reader(ABC):
             schedule,
             label=label,
             reshuffles=reshuffle_each_iteration and schedule.order.shuffle is not None and state is None,
-            splits=not reshuffle_each_iteration,
             num_parallel_calls=num_parallel_calls,
             prefetch=prefetch,
             engine=engine,

@@ -59,8 +59,9 @@ class Schedule {
     std::int64_t position;
     std::int64_t count;
   };
-  // Batch `number`, counted through all epochs from the first one on. Throws kIndex where there is none.
-  Batch locate(std::int64_t number) const;
+  // Batch `number`, counted through all epochs from the first one on, or in as many epochs after so many passed ones.
+  // Throws kIndex where there is none.
+  Batch locate(std::int64_t number, std::int64_t passed_epochs = 0) const;
 
  private:
   std::int64_t batches(std::int64_t samples) const;

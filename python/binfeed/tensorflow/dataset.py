@@ -58,7 +58,6 @@ def make_dataset(
     *,
     label: str | None,
     reshuffles: bool,
-    splits: bool,
     num_parallel_calls: int | None,
     prefetch: int,
     engine: str,
@@ -75,7 +74,7 @@ def make_dataset(
     else:
         calls = positive("num_parallel_calls", num_parallel_calls)
     if is_graph:
-        return graph_dataset(reader, schedule, elements, calls, prefetch, reshuffles=reshuffles, splits=splits)
+        return graph_dataset(reader, schedule, elements, calls, prefetch, reshuffles=reshuffles)
     return generator_dataset(reader, schedule, elements, calls, prefetch, reshuffles=reshuffles)
 
 

@@ -1,15 +1,18 @@
-"""The graph engine: ``range(batches).batch(K).map(read).flat_map(split)``, where ``read`` is an op in C++.
+"""The graph engine: ``range(batches).map(read)``, where ``read`` is an op in C++.
 
 There is no Python in the pipeline, so that it runs in parallel, can be checkpointed, and works in another process: all
-that the op needs is in its attribute, see ``read_plan.h``.
+that the op needs is in its attribute, see ``read_plan.h``. Its only source is one ``range``, which ``tf.data`` service
+can share out among workers, and every step knows how many elements it gives.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
 from binfeed.order import ENDLESS_EPOCHS, Schedule
@@ -25,14 +28,18 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 4 << 20
 #: An epoch has at least so many, for the threads to share.
 MIN_CHUNKS = 8
+#: A smaller tensor would become a constant of each graph, and no graph would know the others' counts.
+COUNTER_BYTES = 256
+#: Batches of a dataset without end.
+ENDLESS_BATCHES = 2**62
 
 
 class GraphDataset(tf.data.Dataset):  # type: ignore[misc]
     """Batches by number. What is skipped is not read."""
 
-    def __init__(self, numbers: tf.data.Dataset, batches: Batches) -> None:
-        self._numbers = numbers
+    def __init__(self, batches: Batches, numbers: range) -> None:
         self._batches = batches
+        self._numbers = numbers
         self._dataset = batches.of(numbers)
         super().__init__(self._dataset._variant_tensor)
 
@@ -45,22 +52,35 @@ class GraphDataset(tf.data.Dataset):  # type: ignore[misc]
 
     def skip(self, count: Any, name: str | None = None) -> tf.data.Dataset:
         """As in :class:`tf.data.Dataset`, without reading the batches."""
-        return GraphDataset(self._numbers.skip(count, name=name), self._batches)
+        number = _known(count)
+        if number is None:
+            return super().skip(count, name=name)
+        return self._only(self._numbers[number:] if number >= 0 else self._numbers[:0])
 
     def take(self, count: Any, name: str | None = None) -> tf.data.Dataset:
         """As in :class:`tf.data.Dataset`, without reading those behind."""
-        return GraphDataset(self._numbers.take(count, name=name), self._batches)
+        number = _known(count)
+        if number is None:
+            return super().take(count, name=name)
+        return self._only(self._numbers[:number] if number >= 0 else self._numbers)
 
     def shard(self, num_shards: Any, index: Any, name: str | None = None) -> tf.data.Dataset:
         """As in :class:`tf.data.Dataset`: every ``num_shards``-th batch, without reading the others."""
-        return GraphDataset(self._numbers.shard(num_shards, index, name=name), self._batches)
+        shards, number = _known(num_shards), _known(index)
+        if shards is None or number is None or not 0 <= number < shards:
+            return super().shard(num_shards, index, name=name)
+        return self._only(self._numbers[number::shards])
+
+    def _only(self, numbers: range) -> GraphDataset:
+        return GraphDataset(self._batches, numbers)
 
 
 class Batches:
     """From numbers to batches: one op per reader of records.
 
     Small batches are read in chunks: to hand an element from one thread to another takes tens of microseconds, to cut
-    one out of a chunk takes a few.
+    one out of a chunk takes a few. If it ``reshuffles``, every iteration goes on with the epochs after those of the one
+    before.
     """
 
     def __init__(
@@ -68,9 +88,10 @@ class Batches:
         reader: Reader,
         schedule: Schedule,
         elements: Elements,
-        chunk_size: int,
         num_parallel_calls: int,
         prefetch: int,
+        *,
+        reshuffles: bool,
     ) -> None:
         self._ops = load_ops()
         readers = reader.record_readers()
@@ -80,59 +101,129 @@ class Batches:
         self._num_parallel_calls = num_parallel_calls
         self._batch_size = schedule.batch_size
         self._static_batch_size = schedule.static_batch_size
-        self._chunk_size = chunk_size
-        self._prefetch = -(-prefetch // chunk_size) if prefetch > 0 else prefetch
+        self._chunk_size = _chunk_size(elements, schedule)
+        self._prefetch = -(-prefetch // self._chunk_size) if prefetch > 0 else prefetch
+        self._epochs = ENDLESS_EPOCHS if schedule.epochs is None else schedule.epochs
+        first, another = (schedule.epoch(schedule.first_epoch + i).batches for i in range(2))
+        self._per_epoch = another
+        self._missing_in_first = another - first  # where the order goes on in mid-epoch
+        self._is_one_epoch = schedule.batches == first
+        self._counter = self._new_counter() if reshuffles else None
 
-    def of(self, numbers: tf.data.Dataset) -> tf.data.Dataset:
-        """The batches of a dataset of numbers."""
-        if self._chunk_size == 1:
-            return self._mapped(numbers, self._read_batch)
-        chunks = self._mapped(numbers.batch(self._chunk_size), self._read_chunk)
-        return with_cardinality(chunks.flat_map(self._split), numbers.cardinality())
+    def of(self, numbers: range) -> tf.data.Dataset:
+        """The batches of these numbers."""
+        grid = self._grid(numbers)
+        dataset = self._one_by_one(numbers) if grid is None else self._in_chunks(numbers, grid)
+        is_endless = len(numbers) > 0 and numbers[-1] + numbers.step >= ENDLESS_BATCHES
+        return with_cardinality(dataset, None) if is_endless else dataset
 
-    def _mapped(self, numbers: tf.data.Dataset, read: Any) -> tf.data.Dataset:
+    def _grid(self, numbers: range) -> ChunkGrid | None:
+        """How they come in chunks, if they do."""
+        count = len(numbers)
+        if self._chunk_size == 1 or count <= 1:
+            return None
+        if self._static_batch_size is not None:
+            return ChunkGrid(self._chunk_size, count, 0, count + 1)
+        if self._is_one_epoch:
+            return ChunkGrid(self._chunk_size, count, 0, count)
+        if numbers.step == 1:
+            return ChunkGrid(self._chunk_size, count, self._missing_in_first + numbers.start, self._per_epoch)
+        return None
+
+    def _one_by_one(self, numbers: range) -> tf.data.Dataset:
+        def read(i: tf.Tensor, passed_epochs: tf.Tensor | int = 0) -> Any:
+            arrays = self._read(numbers.start + i * numbers.step, passed_epochs)
+            shaped = [tf.ensure_shape(array, spec.shape) for array, spec in zip(arrays, self._specs(), strict=True)]
+            return self._elements.arrange(shaped)
+
+        return self._mapped(len(numbers), read)
+
+    def _in_chunks(self, numbers: range, grid: ChunkGrid) -> tf.data.Dataset:
+        def read(i: tf.Tensor, passed_epochs: tf.Tensor | int = 0) -> Any:
+            members = numbers.start + grid.members(i) * numbers.step
+            arrays = self._read(members, passed_epochs)
+            for array, spec in zip(arrays, self._specs(grid.size), strict=True):
+                # A chunk may have fewer batches than that, by which tf.data counts; take() puts it right.
+                array.set_shape(spec.shape)
+            return self._elements.arrange(arrays)
+
+        return self._mapped(grid.chunks, read).unbatch().take(len(numbers))
+
+    def _mapped(self, count: int, read: Any) -> tf.data.Dataset:
+        """What ``read`` gives for 0 to ``count`` - 1, called with the epochs of earlier iterations if that counts."""
+        numbers = tf.data.Dataset.range(count)
+        if self._counter is not None:
+            numbers = numbers.scan(tf.constant(-1, tf.int64), self._with_passed_epochs)
         dataset = numbers.map(read, num_parallel_calls=self._num_parallel_calls, deterministic=True)
         return dataset.prefetch(self._prefetch) if self._prefetch != 0 else dataset
 
-    def _read_batch(self, number: tf.Tensor) -> Any:
-        arrays, _ = self._read_chunk(number)
-        return self._elements.arrange(self._shaped(arrays, self._static_batch_size))
+    def _with_passed_epochs(self, known: tf.Tensor, i: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+        # The state of the scan is part of checkpoints.
+        passed_epochs = tf.cond(known < 0, lambda: self._iteration(i) * self._epochs, lambda: known)
+        return passed_epochs, (i, passed_epochs)
 
-    def _read_chunk(self, numbers: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        """The rows of all these batches, and how many each of them has."""
+    def _iteration(self, anything: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(self._ops.binfeed_count(counter=self._counter, anything=anything), ())
+
+    def _new_counter(self) -> tf.Tensor:
+        with tf.init_scope(), tf.device("CPU"):
+            counter = tf.constant(np.zeros(COUNTER_BYTES, np.uint8))
+            self._ops.binfeed_add_counter(counter=counter)
+        return counter
+
+    def _read(self, numbers: tf.Tensor, passed_epochs: tf.Tensor | int) -> list[tf.Tensor]:
         arrays: list[tf.Tensor] = []
         for plan, types in zip(self._plans, self._types, strict=True):
-            read = self._ops.binfeed_read(numbers=numbers, plan=plan, output_types=types)
-            arrays.extend(read.arrays)
-        return tuple(self._shaped(arrays, None)), tf.ensure_shape(read.counts, (None,))
+            arrays += self._ops.binfeed_read(
+                numbers=numbers, passed_epochs=passed_epochs, plan=plan, output_types=types
+            )
+        return arrays
 
-    def _split(self, arrays: tuple[tf.Tensor, ...], counts: tf.Tensor) -> tf.data.Dataset:
-        if self._static_batch_size is not None:
-            return self._full_batches(arrays)
-        return tf.cond(
-            tf.reduce_all(counts == self._batch_size),
-            lambda: self._full_batches(arrays),
-            lambda: self._sized_batches(arrays, counts),
-        )
+    def _specs(self, *leading: int) -> Sequence[tf.TensorSpec]:
+        """Of the arrays of a batch, behind ``leading`` axes."""
+        return [tensor_spec(output, (*leading, self._static_batch_size)) for output in self._elements.outputs]
 
-    def _full_batches(self, arrays: Iterable[tf.Tensor]) -> tf.data.Dataset:
-        shaped = [tf.reshape(array, (-1, self._batch_size, *array.shape[1:])) for array in arrays]
-        return tf.data.Dataset.from_tensor_slices(self._elements.arrange(shaped))
 
-    def _sized_batches(self, arrays: Sequence[tf.Tensor], counts: tf.Tensor) -> tf.data.Dataset:
-        """Where some are smaller, as the last of an epoch. To set up a function takes as long as many batches."""
-        ends = tf.cumsum(counts)
+@dataclass(frozen=True)
+class ChunkGrid:
+    """Batches 0 to ``count`` - 1 in chunks of up to ``size``, where the last batch of each epoch is a chunk of its own.
 
-        def batch(number: tf.Tensor) -> Any:
-            begin, end = ends[number] - counts[number], ends[number]
-            return self._elements.arrange(self._shaped([array[begin:end] for array in arrays], None))
+    Attributes:
+        size: batches per chunk, at most.
+        count: of batches.
+        first: the place of batch 0 in its epoch, or in the epochs before it as well.
+        period: batches per epoch.
+    """
 
-        return tf.data.Dataset.range(tf.size(counts, tf.int64)).map(batch)
+    size: int
+    count: int
+    first: int
+    period: int
 
-    def _shaped(self, arrays: Iterable[tf.Tensor], rows: int | None) -> list[tf.Tensor]:
-        """With their static shapes: ``rows`` if all have so many."""
-        specs = (tensor_spec(output, (rows,)) for output in self._elements.outputs)
-        return [tf.ensure_shape(array, spec.shape) for array, spec in zip(arrays, specs, strict=True)]
+    @property
+    def chunks(self) -> int:
+        """How many there are."""
+        return self._chunk_of(self.first + self.count - 1) - self._chunk_of(self.first) + 1
+
+    def members(self, i: tf.Tensor) -> tf.Tensor:
+        """The batches of chunk ``i``."""
+        chunk = self._chunk_of(self.first) + i
+        begin = tf.maximum(self._begin(chunk), self.first)
+        end = tf.minimum(self._begin(chunk + 1), self.first + self.count)
+        return tf.range(begin, end) - self.first
+
+    def _begin(self, chunk: tf.Tensor) -> tf.Tensor:
+        in_epoch = tf.minimum(chunk % self._per_epoch * self.size, self.period - 1)
+        return chunk // self._per_epoch * self.period + in_epoch
+
+    @property
+    def _per_epoch(self) -> int:
+        return -(-(self.period - 1) // self.size) + 1
+
+    def _chunk_of(self, place: int) -> int:
+        epoch, number = divmod(place, self.period)
+        is_last = number == self.period - 1
+        return epoch * self._per_epoch + (self._per_epoch - 1 if is_last else number // self.size)
 
 
 def graph_dataset(
@@ -143,26 +234,19 @@ def graph_dataset(
     prefetch: int,
     *,
     reshuffles: bool,
-    splits: bool,
 ) -> tf.data.Dataset:
     """The batches of all epochs, decoded by up to ``num_parallel_calls`` threads.
 
-    If it ``reshuffles``, every iteration goes on with the epochs after those of the one before. If it ``splits``, it
-    may be shared out batch by batch: tf.data's dynamic sharding gives each worker numbers of its own, so that none sees
-    as many elements as the cardinality says.
+    If it ``reshuffles``, every iteration goes on with the epochs after those of the one before, in this process; in
+    another one, and on ``tf.data`` service, every iteration is the first.
 
     Raises:
         ImportError: where the ops cannot be loaded.
         ValueError: for bytes in memory, which the op cannot read.
     """
-    chunk_size = 1 if splits else _chunk_size(elements, schedule)
-    batches = Batches(reader, schedule, elements, chunk_size, num_parallel_calls, prefetch)
-    return GraphDataset(_numbers(schedule, reshuffles=reshuffles), batches)
-
-
-def _chunk_size(elements: Elements, schedule: Schedule) -> int:
-    batches = schedule.epoch(schedule.first_epoch + 1).batches
-    return min(batches_within(CHUNK_BYTES, elements.outputs, schedule.batch_size), max(batches // MIN_CHUNKS, 1))
+    count = ENDLESS_BATCHES if schedule.batches is None else schedule.batches
+    batches = Batches(reader, schedule, elements, num_parallel_calls, prefetch, reshuffles=reshuffles and count > 0)
+    return GraphDataset(batches, range(count))
 
 
 def can_read(reader: Reader) -> bool:
@@ -170,24 +254,15 @@ def can_read(reader: Reader) -> bool:
     return all(isinstance(source, bytes) for part in reader.record_readers() for source in part.sources)
 
 
-def _numbers(schedule: Schedule, *, reshuffles: bool) -> tf.data.Dataset:
-    """The numbers of the batches: in the first iteration from 0 on, in the next ones those that follow."""
-    count = schedule.batches
-    span = ENDLESS_EPOCHS * schedule.epoch(schedule.first_epoch + 1).batches if count is None else count
-    if not reshuffles or count == 0:
-        numbers = tf.data.Dataset.range(span)
-        return numbers if count is not None else with_cardinality(numbers, None)
-    ops = load_ops()
-    dataset = uuid.uuid4().hex
+def _chunk_size(elements: Elements, schedule: Schedule) -> int:
+    batches = schedule.epoch(schedule.first_epoch + 1).batches
+    return min(batches_within(CHUNK_BYTES, elements.outputs, schedule.batch_size), max(batches // MIN_CHUNKS, 1))
 
-    def of_iteration(iteration: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.Dataset.range(iteration * span, (iteration + 1) * span)
 
-    def count_iteration(anything: tf.Tensor) -> tf.Tensor:
-        return tf.ensure_shape(ops.binfeed_count(anything=anything, dataset=dataset), ())
-
-    numbers = tf.data.Dataset.range(1).map(count_iteration).flat_map(of_iteration)
-    return with_cardinality(numbers, count)
+def _known(number: Any) -> int | None:
+    """The value of a number that may be a tensor; None for one that is known only when a graph runs."""
+    value = tf.get_static_value(number)
+    return None if value is None else operator.index(value)
 
 
 def _plan_of(reader: RecordReader, schedule: Schedule) -> bytes:

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from binfeed.errors import shortened
+from binfeed.extras import require
+
 #: dtypes that features come out with.
 OUTPUT_TYPES = (
     *("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"),
@@ -17,7 +20,17 @@ OUTPUT_TYPES = (
 
 _NATIVE = "<" if sys.byteorder == "little" else ">"
 _WIDE_BYTES = (3, 5, 6, 7)
-_SPELLING = re.compile(r"(\((?P<shape>[\d\s,]*)\)|(?P<count>\d+))?(?P<order>[<>=|]?)(?P<name>[A-Za-z?]\w*)")
+# A side of more digits is none that there can be.
+_SPELLING = re.compile(
+    r"(\((?P<shape>|\s*\d{1,19}\s*(,\s*\d{1,19}\s*)*,?\s*)\)|(?P<count>\d{1,19}))?"
+    r"(?P<order>[<>=|]?)(?P<name>[A-Za-z?]\w*)",
+    re.ASCII,
+)
+#: What an error says there is.
+_KNOWN = (
+    "types are '?', 'i1' to 'i8', 'u1' to 'u8', 'f2', 'f4', 'f8', 'c8', 'c16', 'bfloat16', 'ibm32', 'wfdb212', 'S5', "
+    "'V5', 'int1' to 'int15', 'uint1' to 'uint15', and with a byte order and a shape '(3,32)<u2'"
+)
 
 
 @dataclass(frozen=True)
@@ -63,12 +76,44 @@ def parse(spelling: str) -> tuple[ElementType, tuple[int, ...]]:
         TypeError: if it stands for none.
     """
     matched = _SPELLING.fullmatch(spelling.strip())
-    if not matched:
-        return from_dtype(np.dtype(spelling)), ()
-    shape = tuple(int(side) for side in re.findall(r"\d+", matched["shape"] or matched["count"] or ""))
-    special = _special(matched["name"], matched["order"])
-    order: Any = matched["order"] or "="
-    return special or from_dtype(np.dtype(matched["name"]).newbyteorder(order)), shape
+    try:
+        if not matched:
+            return from_dtype(as_dtype(spelling)), ()
+        shape = tuple(map(int, re.findall(r"\d+", matched["shape"] or matched["count"] or "")))
+        special = _special(matched["name"], matched["order"])
+        order: Any = matched["order"] or "="
+        return special or from_dtype(as_dtype(matched["name"]).newbyteorder(order)), shape
+    except NoDtype:
+        raise TypeError(_KNOWN) from None
+
+
+def is_struct(spelling: str) -> bool:
+    """Whether a string stands for several fields, as ``"u1,(2,3)f4"`` does for NumPy."""
+    return "," in re.sub(r"\([^()]*\)", "", spelling)
+
+
+class NoDtype(TypeError):
+    """NumPy has no such dtype."""
+
+
+def as_dtype(spec: Any) -> np.dtype[Any]:
+    """What NumPy makes of ``spec``, or TensorFlow's twin of it.
+
+    Raises:
+        NoDtype: if that is nothing. None is, though NumPy takes it for float64.
+    """
+    if _holds_none(spec):
+        raise NoDtype("None is no type")
+    try:
+        return np.dtype(getattr(spec, "as_numpy_dtype", spec))
+    except (TypeError, ValueError, OverflowError, MemoryError, SyntaxError) as error:
+        raise NoDtype(shortened(str(error), 100) or type(error).__name__) from None
+
+
+def _holds_none(spec: Any) -> bool:
+    if isinstance(spec, dict):
+        return _holds_none(spec.get("formats", list(spec.values())))
+    return spec is None or (isinstance(spec, list | tuple) and any(map(_holds_none, spec)))
 
 
 def from_dtype(dtype: np.dtype[Any]) -> ElementType:
@@ -100,12 +145,7 @@ def value_dtype(name: str) -> np.dtype[Any]:
     """
     if name != "bfloat16":
         return np.dtype(name)
-    try:
-        import ml_dtypes  # noqa: PLC0415  (an extra)
-    except ImportError:
-        raise ImportError("bfloat16 arrays need the package ml_dtypes: pip install 'binfeed[bfloat16]'") from None
-    dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-    return dtype
+    return np.dtype(require("ml_dtypes", "ml_dtypes", "bfloat16", "bfloat16 arrays").bfloat16)
 
 
 def _special(name: str, order: str) -> ElementType | None:
@@ -118,7 +158,7 @@ def _special(name: str, order: str) -> ElementType | None:
     if name == "bfloat16":
         return ElementType(order + name, name, order, 16, name)
     # NumPy's codes count bytes ("u4"), its names bits ("uint32"); so do these.
-    matched = re.fullmatch(r"(?P<code>[ui])(?P<bytes>\d)|(?P<sign>u?)int(?P<bits>\d+)", name)
+    matched = re.fullmatch(r"(?P<code>[ui])(?P<bytes>\d)|(?P<sign>u?)int(?P<bits>\d{1,3})", name)
     if not matched:
         return None
     bits = int(matched["bits"] or 0) or 8 * int(matched["bytes"])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import reprlib
 from collections.abc import Callable, Iterable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,13 +47,48 @@ class StateError(Error, ValueError):
     """A state is not one of this reader: of another version, other files, other features or another order."""
 
 
+class _Repr(reprlib.Repr):
+    """:func:`repr` of a few dozen characters, whatever the value is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 80
+        self.maxtuple = self.maxlist = self.maxdict = 8
+        self.maxlevel = 3
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write out an int of some thousand digits.
+        return repr(x) if x.bit_length() <= 128 else f"<int of {x.bit_length()} bits>"
+
+    def repr_bytes(self, x: bytes, level: int) -> str:
+        return repr(x) if len(x) <= self.maxstring else f"{x[: self.maxstring // 2]!r}... of {len(x)} bytes"
+
+    repr_bytearray = repr_bytes
+
+
+_REPR = _Repr()
+#: Names that a message lists.
+_MAX_NAMES = 16
+
+
+def shown(value: Any) -> str:
+    """How messages show a value that somebody gave: its :func:`repr`, shortened."""
+    return shortened(_REPR.repr(value), 200)
+
+
+def shortened(text: str, size: int) -> str:
+    """The first ``size`` characters of a text."""
+    return text if len(text) <= size else text[: size - 3] + "..."
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'price'?``, or the names there are when none is near."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there are {', '.join(map(repr, names))}" if names else ""
+        return f"; did you mean {shown(near[0])}?"
+    listed = ", ".join(map(shown, names[:_MAX_NAMES]))
+    return shortened(f"; there are {listed}{', ...' if len(names) > _MAX_NAMES else ''}", 400) if names else ""
 
 
 def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
@@ -64,7 +100,7 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for name in kwargs:
             if name not in names:
-                raise TypeError(f"{called}() got an unexpected keyword argument {name!r}{suggestion(name, names)}")
+                raise TypeError(f"{called}() got an unexpected keyword argument {shown(name)}{suggestion(name, names)}")
         return function(*args, **kwargs)
 
     return checked

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import operator
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,17 @@ import numpy.typing as npt
 
 from binfeed import element_types
 from binfeed.element_types import ElementType
-from binfeed.errors import LayoutError, checked_keywords, suggestion
+from binfeed.errors import LayoutError, checked_keywords, shown, suggestion
+from binfeed.numbers import whole
 
 #: The name that a layout of one unnamed value (``np.dtype("u2")``) gives its only field.
 UNNAMED = "value"
 
 _YAML_SUFFIXES = (".yaml", ".yml")
+#: Sums of a few sizes are still numbers of 64 bits.
+_MAX_BYTES = 2**62
+#: NumPy 1 has arrays of 32 axes, of which batches and windows need two.
+_MAX_AXES = 30
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,8 @@ class Layout:
         record: anything :class:`numpy.dtype` takes, scalar or structured, nested, with sub-arrays, padding, offsets,
             and a byte order per field. Or a dict of field name to type string, for types that NumPy has not as well:
             ``{"kmer": "<u4", "count": "<u6", "samples": "(64)>uint12"}``; fields lie one after the other. A pair
-            ``(type, offset)`` puts one elsewhere, a nested dict is a struct. The guide has a table of all types.
+            ``(type, offset)`` puts one elsewhere, a nested dict is a struct. The guide has a table of all types. A
+            record that is one unnamed value, ``"<u2"``, is a field called ``value``, and readers give bare arrays.
         header_bytes: bytes before the first record of each file.
         footer_bytes: bytes after the last record of each file.
         record_bytes: bytes from one record to the next, of a record given as a dict; by default they end with the last
@@ -101,66 +106,78 @@ class Layout:
         footer_bytes: int = 0,
         record_bytes: int | None = None,
     ) -> None:
-        fields, size = _parse_record(record)
+        fields, size = _members(record, "", 0)
         if record_bytes is not None:
             if not _is_field_dict(record):
                 raise LayoutError("record_bytes goes with a record given as a dict of fields: a dtype has its own size")
             size = _byte_count("record_bytes", record_bytes)
+        #: Whether a record is one unnamed value or array.
+        self.is_scalar: bool = any(not field.name for field in fields)
         self.record_bytes: int = size
         self.header_bytes = _byte_count("header_bytes", header_bytes)
         self.footer_bytes = _byte_count("footer_bytes", footer_bytes)
         self.fields: dict[str, Field] = {}
-        for field in fields:
+        for field in [replace(field, name=field.name or UNNAMED) for field in fields]:
             if field.name in self.fields:
-                raise LayoutError(f"two fields have the path {field.name!r}; rename one")
+                raise LayoutError(f"two fields have the path {shown(field.name)}; rename one")
             if field.end > size:
-                raise LayoutError(f"field {field.name!r} ends at byte {field.end} of a record of {size} bytes")
+                raise LayoutError(
+                    f"field {shown(field.name)} ends at byte {shown(field.end)} of a record of {size} bytes"
+                )
             self.fields[field.name] = field
-        if size == 0:
-            raise LayoutError(f"a record must have at least one byte, but {record!r} has none")
+        if not 0 < size <= _MAX_BYTES:
+            has = "has none" if size == 0 else f"has {shown(size)}"
+            raise LayoutError(f"a record must have at least one byte and at most 2^62, but {shown(record)} {has}")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Layout:
         """The layout that :meth:`save` wrote, or somebody by hand: YAML with ``fields``, and sizes if there are any.
 
+        ``fields`` is a mapping of name to type, or the type of one unnamed value.
+
         Raises:
             LayoutError: naming the file and what is wrong in it.
             ImportError: without the package PyYAML.
         """
-        content = _yaml().safe_load(Path(path).read_text(encoding="utf-8"))
+        from binfeed import layout_yaml  # noqa: PLC0415  (PyYAML is an extra)
+
         known = ("fields", "record_bytes", "header_bytes", "footer_bytes")
-        if not isinstance(content, dict) or not isinstance(content.get("fields"), dict):
-            raise LayoutError(f"{os.fspath(path)!r} is no layout: it must have a mapping 'fields' of name to type")
-        for name in content:
-            if name not in known:
-                raise LayoutError(f"{os.fspath(path)!r} has an unknown key {name!r}{suggestion(str(name), known)}")
         try:
+            content = layout_yaml.parse(Path(path).read_bytes())
+            if not isinstance(content, dict) or not isinstance(content.get("fields"), dict | str):
+                raise LayoutError("it must have a mapping 'fields' of name to type")
+            for name in content:
+                if name not in known:
+                    raise LayoutError(f"unknown key {shown(name)}{suggestion(name, known)}")
             return cls(content.pop("fields"), **content)
         except LayoutError as error:
-            raise LayoutError(f"{os.fspath(path)!r}: {error}") from None
+            raise LayoutError(f"{os.fspath(path)!r} is no layout: {error}") from None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the layout as YAML, so that it can lie beside the data.
 
         Raises:
+            LayoutError: if it has so many fields that :meth:`load` would refuse the file.
             ImportError: without the package PyYAML.
         """
-        content: dict[str, Any] = {"record_bytes": self.record_bytes}
-        content |= {"header_bytes": self.header_bytes} if self.header_bytes else {}
-        content |= {"footer_bytes": self.footer_bytes} if self.footer_bytes else {}
-        content["fields"] = {field.name: _entry(field) for field in self.fields.values()}
-        Path(path).write_text(_yaml().safe_dump(content, sort_keys=False, default_flow_style=None), encoding="utf-8")
+        from binfeed import layout_yaml  # noqa: PLC0415  (PyYAML is an extra)
 
-    @property
-    def is_scalar(self) -> bool:
-        """Whether a record is one unnamed value or array."""
-        return list(self.fields) == [UNNAMED]
+        record, sizes = self._arguments()
+        Path(path).write_bytes(layout_yaml.dump(sizes | {"fields": record}))
+
+    def _arguments(self) -> tuple[Any, dict[str, int]]:
+        """What to make an equal layout of: the record, and the sizes that there are."""
+        entries = {field.name: _entry(field) for field in self.fields.values()}
+        sizes = {} if self.is_scalar else {"record_bytes": self.record_bytes}
+        sizes |= {"header_bytes": self.header_bytes} if self.header_bytes else {}
+        sizes |= {"footer_bytes": self.footer_bytes} if self.footer_bytes else {}
+        return entries[UNNAMED][0] if self.is_scalar else entries, sizes
 
     def __getitem__(self, name: str) -> Field:
         try:
             return self.fields[name]
         except KeyError:
-            raise LayoutError(f"the layout has no field {name!r}{suggestion(name, self.fields)}") from None
+            raise LayoutError(f"the layout has no field {shown(name)}{suggestion(name, self.fields)}") from None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Layout):
@@ -171,12 +188,12 @@ class Layout:
         return hash(self._key())
 
     def _key(self) -> tuple[object, ...]:
-        return tuple(self.fields.values()), self.record_bytes, self.header_bytes, self.footer_bytes
+        fields = tuple(self.fields.values())
+        return fields, self.is_scalar, self.record_bytes, self.header_bytes, self.footer_bytes
 
     def __repr__(self) -> str:
-        fields = {field.name: _entry(field) for field in self.fields.values()}
-        sizes = f"header_bytes={self.header_bytes}, footer_bytes={self.footer_bytes}, record_bytes={self.record_bytes}"
-        return f"Layout({fields}, {sizes})"
+        record, sizes = self._arguments()
+        return f"Layout({', '.join([repr(record), *(f'{name}={size}' for name, size in sizes.items())])})"
 
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [("field", "dtype", "byte order", "shape", "offset", "size")]
@@ -199,21 +216,14 @@ def as_layout(layout: Layout | npt.DTypeLike | Mapping[str, Any] | os.PathLike[s
     return Layout(layout)
 
 
-def _yaml() -> Any:
-    try:
-        import yaml  # noqa: PLC0415  (an extra)
-    except ImportError:
-        raise ImportError("layouts in YAML need the package PyYAML: pip install 'binfeed[yaml]'") from None
-    return yaml
-
-
 def _byte_count(name: str, value: int) -> int:
     try:
-        count = operator.index(value)
-    except TypeError:
-        raise LayoutError(f"{name} must be a whole number of bytes, not {value!r}") from None
-    if count < 0:
-        raise LayoutError(f"{name} must not be negative, but is {count}")
+        count = whole(name, value)
+    except TypeError as error:
+        raise LayoutError(str(error)) from None
+    if not 0 <= count <= _MAX_BYTES:
+        wrong = "not be negative" if count < 0 else "be at most 2^62"
+        raise LayoutError(f"{name} must {wrong}, but is {shown(count)}")
     return count
 
 
@@ -222,75 +232,83 @@ def _is_field_dict(record: Any) -> bool:
     return isinstance(record, Mapping) and not {"names", "formats"} <= set(record)
 
 
-def _parse_record(record: Any) -> tuple[list[Field], int]:
-    """The fields of a record, and its bytes."""
-    if _is_field_dict(record):
-        fields = list(_dict_fields(record, "", 0))
-        return fields, max((field.end for field in fields), default=0)
-    if isinstance(record, str):
-        # A record of one value may have a type that NumPy has not.
-        field = _typed_field("", record, 0)
-        if field is not None:
-            return [field], field.bytes
+def _members(type_: Any, path: str, offset: int) -> tuple[list[Field], int]:
+    """The fields that a type of any form stands for, the first byte being ``offset``, and where it ends.
+
+    A value without a path has no name.
+    """
+    if _is_field_dict(type_):
+        return _dict_members(type_, path, offset)
     try:
-        dtype = np.dtype(record)
+        if isinstance(type_, str) and not element_types.is_struct(type_):
+            field = _field(path, *element_types.parse(type_), offset)
+            return [field], field.end
+        dtype = element_types.as_dtype(type_)
     except TypeError as error:
-        raise LayoutError(f"not a dtype: {record!r} ({error})") from None
-    return list(_dtype_fields(dtype, "", (), 0, ())), dtype.itemsize
+        raise LayoutError(f"{_where(path)} is {shown(type_)}: {error}") from None
+    return list(_dtype_fields(dtype, path, (), offset, ())), offset + dtype.itemsize
 
 
-def _typed_field(name: str, spelling: str, offset: int) -> Field | None:
-    """A field of the type that a string stands for; None for the string of a struct, such as ``"u1,f4"``."""
+def _dict_members(record: Mapping[str, Any], path: str, offset: int) -> tuple[list[Field], int]:
+    """The fields of a dict, one after the other unless an offset says otherwise, and where the last of them ends."""
+    fields: list[Field] = []
+    last = end = offset
+    for name, entry in record.items():
+        member_path = _joined(path, name)
+        parts = entry if isinstance(entry, tuple | list) else (entry,)
+        if not 1 <= len(parts) <= 3 or not isinstance(parts[2:] and parts[2], list | tuple):
+            raise LayoutError(
+                f"{_where(member_path)}: {shown(entry)} is not a type, (type, offset) or (type, offset, strides)"
+            )
+        type_, *place = parts
+        begin = offset + _byte_count(f"the offset of {_where(member_path)}", place[0]) if place else end
+        members, end = _members(type_, member_path, begin)
+        if len(place) == 2:
+            strides = tuple(_byte_count(f"a stride of {_where(member_path)}", stride) for stride in place[1])
+            members = [_strided(field, strides) for field in members]
+            end = max((field.end for field in members), default=begin)
+        fields += members
+        last = max(last, end)
+    return fields, last
+
+
+def _joined(path: str, name: Any) -> str:
+    """The path of a member ``name``."""
+    if not isinstance(name, str) or not name:
+        raise LayoutError(f"the name of a field must be a string that is not empty, not {shown(name)}")
     try:
-        type_, shape = element_types.parse(spelling)
-    except TypeError as error:
-        if not name:
-            return None
-        raise LayoutError(f"field {name!r} is {spelling!r}: {error}") from None
-    return _field(name or UNNAMED, type_, shape, offset)
+        name.encode()
+    except UnicodeEncodeError:
+        raise LayoutError(f"the name of a field must be text, but {shown(name)} has a lone surrogate") from None
+    return f"{path}.{name}" if path else name
 
 
-def _field(name: str, type_: ElementType, shape: tuple[int, ...], offset: int) -> Field:
+def _where(path: str) -> str:
+    return f"field {shown(path)}" if path else "the record"
+
+
+def _field(path: str, type_: ElementType, shape: tuple[int, ...], offset: int) -> Field:
+    if len(shape) > _MAX_AXES:
+        raise LayoutError(f"{_where(path)} has {len(shape)} axes, more than {_MAX_AXES}")
+    if type_.bits * math.prod(side or 1 for side in shape) > 8 * _MAX_BYTES:
+        raise LayoutError(f"{_where(path)} has more than 2^62 bytes: {shown(shape)} of {type_.name}")
     if not type_.packing:
-        return Field(name, type_, shape, offset, _contiguous_strides(type_, shape))
+        return Field(path, type_, shape, offset, _contiguous_strides(type_, shape))
     if math.prod(shape) * type_.bits % 8 != 0:
-        raise LayoutError(f"field {name!r}: {math.prod(shape)} x {type_.bits} bits are no whole number of bytes")
-    return Field(name, type_, shape, offset, None)
+        raise LayoutError(f"{_where(path)}: {math.prod(shape)} x {type_.bits} bits are no whole number of bytes")
+    return Field(path, type_, shape, offset, None)
+
+
+def _strided(field: Field, strides: tuple[int, ...]) -> Field:
+    if field.strides is None:
+        raise LayoutError(f"{_where(field.name)}: packed integers have no strides, they share bytes")
+    if len(strides) != len(field.shape):
+        raise LayoutError(f"{_where(field.name)}: strides {shown(strides)} are not one for each axis")
+    return replace(field, strides=strides)
 
 
 def _contiguous_strides(type_: ElementType, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(type_.bytes * math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
-
-
-def _dict_fields(record: Mapping[str, Any], path: str, offset: int) -> Iterator[Field]:
-    """The fields of a dict, one after the other unless an offset says otherwise."""
-    end = offset
-    for name, entry in record.items():
-        member_path = f"{path}.{name}" if path else str(name)
-        type_, *place = entry if isinstance(entry, tuple | list) else (entry,)
-        expected = (int, list | tuple)
-        if len(place) > 2 or not all(map(isinstance, place, expected)):
-            raise LayoutError(
-                f"field {member_path!r}: {entry!r} is not a type, (type, offset) or (type, offset, strides)"
-            )
-        begin = offset + _byte_count(f"the offset of field {member_path!r}", place[0]) if place else end
-        members: list[Field]
-        if _is_field_dict(type_):
-            members = list(_dict_fields(type_, member_path, begin))
-        elif isinstance(type_, str) and "," not in type_.rsplit(")", 1)[-1]:
-            field = _typed_field(member_path, type_, begin)
-            members = [field] if field else []
-        else:
-            try:
-                members = list(_dtype_fields(np.dtype(type_), member_path, (), begin, ()))
-            except TypeError as error:
-                raise LayoutError(f"field {member_path!r} is {type_!r}: {error}") from None
-        if len(place) == 2:
-            if any(len(place[1]) != len(each.shape) or min(place[1], default=0) < 0 for each in members):
-                raise LayoutError(f"field {member_path!r}: strides {place[1]!r} are not one of 0 or more for each axis")
-            members = [Field(each.name, each.type, each.shape, each.offset, tuple(place[1])) for each in members]
-        yield from members
-        end = max((field.end for field in members), default=begin)
 
 
 def _dtype_fields(
@@ -304,15 +322,13 @@ def _dtype_fields(
     elif dtype.names is not None and dtype.fields is not None:
         for name in dtype.names:
             member, member_offset = dtype.fields[name][:2]
-            member_path = f"{path}.{name}" if path else name
-            yield from _dtype_fields(member, member_path, shape, offset + member_offset, strides)
+            yield from _dtype_fields(member, _joined(path, name), shape, offset + member_offset, strides)
     else:
-        name = path or UNNAMED
         try:
             type_ = element_types.from_dtype(dtype)
         except TypeError as error:
-            raise LayoutError(f"field {name!r} is {dtype}: {error}") from None
-        yield Field(name, type_, shape, offset, strides)
+            raise LayoutError(f"{_where(path)} is {dtype}: {error}") from None
+        yield _strided(_field(path, type_, shape, offset), strides)
 
 
 def _entry(field: Field) -> Any:

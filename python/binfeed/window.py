@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from binfeed import _core
@@ -28,6 +29,7 @@ class Window:
             ``[B, target_size, ...]``. None stands for one record, ``[B, ...]``.
 
     Raises:
+        TypeError: if a number is not whole.
         ValueError: if a number is out of range, or ``target_size`` is without ``target_offset``.
     """
 
@@ -38,14 +40,18 @@ class Window:
     target_size: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("size", "stride", "dilation"):
-            positive(name, getattr(self, name))
+        self._check(positive, "size", "stride", "dilation")
         if self.target_offset is not None:
-            non_negative("target_offset", self.target_offset)
+            self._check(non_negative, "target_offset")
         if self.target_size is not None:
-            positive("target_size", self.target_size)
+            self._check(positive, "target_size")
             if self.target_offset is None:
                 raise ValueError("target_size is of a target: give target_offset as well")
+
+    def _check(self, rule: Callable[[str, int], int], *names: str) -> None:
+        """Let numbers be ints, so that equal windows are equal, whoever counted."""
+        for name in names:
+            object.__setattr__(self, name, rule(name, getattr(self, name)))
 
     def shape(self, is_target: bool) -> tuple[int, ...]:
         """The axes that come between those of the batch and of a record."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from binfeed.tensorflow.decode import FixedLengthRecordDataset, decode
+from binfeed.extras import require
+
+require("tensorflow", "tensorflow", "tensorflow", "tensors and datasets")
+
+from binfeed.tensorflow.decode import FixedLengthRecordDataset, decode  # noqa: E402  (or say what is missing)
 
 __all__ = ["FixedLengthRecordDataset", "decode"]

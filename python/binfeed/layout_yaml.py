@@ -1,0 +1,94 @@
+"""Layouts as YAML, of which they take mappings, lists, strings and whole numbers: any text is that or an error."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from binfeed.errors import LayoutError, shortened, shown
+from binfeed.extras import require
+
+yaml = require("yaml", "PyYAML", "yaml", "layouts in YAML")
+
+#: Larger files take PyYAML longer than one wants to wait.
+_MAX_BYTES = 1 << 17
+_MAX_DEPTH = 32
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,19}|0x[0-9a-fA-F]{1,16})")
+
+
+class _Loader(yaml.BaseLoader):  # type: ignore[misc]
+    """Scalars are strings, so that fields may be called ``off`` or ``2001-01-01``, and no tag makes an object."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()
+        if event.anchor is not None:
+            raise _error(event, "anchors and aliases are not taken, since a few of them stand for any number of fields")
+        if self.depth > _MAX_DEPTH:
+            raise _error(event, f"it is nested more than {_MAX_DEPTH} deep")
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        keys = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _error(key, "a key must be a string")
+            if key.value in keys:
+                raise _error(key, f"there are two keys {shown(key.value)}")
+            keys.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def parse(data: bytes) -> Any:
+    """What the bytes of a file say.
+
+    Raises:
+        LayoutError: naming the line, if that is none of what layouts are made of.
+    """
+    if len(data) > _MAX_BYTES:
+        raise LayoutError(f"it has {len(data)} bytes, more than the {_MAX_BYTES} that a layout may have")
+    try:
+        text = data.decode()
+        return _with_numbers(yaml.load(text, _Loader))
+    except UnicodeDecodeError as error:
+        raise LayoutError(f"byte {error.start} is not UTF-8") from None
+    except yaml.reader.ReaderError as error:
+        raise LayoutError(f"line {text.count(chr(10), 0, error.position) + 1}: {error.reason}") from None
+    except yaml.MarkedYAMLError as error:
+        raise LayoutError(f"line {error.problem_mark.line + 1}: {shortened(error.problem, 200)}") from None
+    except (ValueError, OverflowError) as error:  # PyYAML's own, of escapes and directives with numbers too large
+        raise LayoutError(f"it is no YAML: {error}") from None
+
+
+def dump(content: dict[str, Any]) -> bytes:
+    """The bytes of a file that says ``content``.
+
+    Raises:
+        LayoutError: if :func:`parse` would not take so many.
+    """
+    text: str = yaml.safe_dump(content, sort_keys=False, default_flow_style=None)
+    data = text.encode()
+    if len(data) > _MAX_BYTES:
+        raise LayoutError(f"the layout takes {len(data)} bytes as YAML, and may take {_MAX_BYTES}")
+    return data
+
+
+def _error(place: Any, problem: str) -> Exception:
+    error: Exception = yaml.MarkedYAMLError(None, None, problem, place.start_mark)
+    return error
+
+
+def _with_numbers(value: Any) -> Any:
+    """The same with the strings that are whole numbers as such, but for keys."""
+    match value:
+        case dict():
+            return {name: _with_numbers(member) for name, member in value.items()}
+        case list():
+            return [_with_numbers(member) for member in value]
+        case str() if _NUMBER.fullmatch(value):
+            return int(value, 0)
+    return value

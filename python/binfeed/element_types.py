@@ -105,9 +105,10 @@ def as_dtype(spec: Any) -> np.dtype[Any]:
     if _holds_none(spec):
         raise NoDtype("None is no type")
     try:
-        return np.dtype(getattr(spec, "as_numpy_dtype", spec))
+        dtype: np.dtype[Any] = np.dtype(getattr(spec, "as_numpy_dtype", spec))
     except (TypeError, ValueError, OverflowError, MemoryError, SyntaxError) as error:
         raise NoDtype(shortened(str(error), 100) or type(error).__name__) from None
+    return dtype
 
 
 def _holds_none(spec: Any) -> bool:
@@ -145,7 +146,9 @@ def value_dtype(name: str) -> np.dtype[Any]:
     """
     if name != "bfloat16":
         return np.dtype(name)
-    return np.dtype(require("ml_dtypes", "ml_dtypes", "bfloat16", "bfloat16 arrays").bfloat16)
+    ml_dtypes = require("ml_dtypes", "ml_dtypes", "bfloat16", "bfloat16 arrays")
+    dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return dtype
 
 
 def _special(name: str, order: str) -> ElementType | None:

@@ -18,16 +18,27 @@ Arithmetic follows three rules, which :mod:`binfeed.reference` spells out in Num
 from __future__ import annotations
 
 import math
-import operator
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from binfeed.element_types import OUTPUT_TYPES
-from binfeed.errors import FeatureError, checked_keywords
+from binfeed.element_types import OUTPUT_TYPES, as_dtype
+from binfeed.errors import FeatureError, checked_keywords, shortened, shown, suggestion
+from binfeed.numbers import whole
+
+#: What other libraries call the methods of a feature.
+_ELSEWHERE = {
+    "astype": "cast",
+    "isnan": "is_missing",
+    "multiply": "scale",
+    "normalize": "standardize",
+    "permute": "transpose",
+    "to": "cast",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +111,7 @@ class Clip:
     high: float | None
 
     def __repr__(self) -> str:
-        return f"clip({self.low!r}, {self.high!r})"
+        return f"clip({shown(self.low)}, {shown(self.high)})"
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,7 @@ class Fill:
     missing: float | None
 
     def __repr__(self) -> str:
-        return f"fill({self.value!r}{_show_missing(self.missing, ', ')})"
+        return f"fill({shown(self.value)}{_show_missing(self.missing, ', ')})"
 
 
 @dataclass(frozen=True)
@@ -150,7 +161,7 @@ class Codes:
     default: int
 
     def __repr__(self) -> str:
-        return f"codes({dict(self.codes)}, default={self.default})"
+        return f"codes({shown(dict(self.codes))}, default={self.default})"
 
 
 @dataclass(frozen=True)
@@ -170,7 +181,7 @@ class Select:
     index: tuple[Any, ...]
 
     def __repr__(self) -> str:
-        return "[" + ", ".join(map(_show_index, self.index)) + "]"
+        return f"[{shortened(', '.join(map(_show_index, self.index)), 200)}]"
 
 
 @dataclass(frozen=True)
@@ -180,7 +191,7 @@ class Reshape:
     shape: tuple[int, ...]
 
     def __repr__(self) -> str:
-        return f"reshape{self.shape}"
+        return f"reshape{shown(self.shape)}"
 
 
 @dataclass(frozen=True)
@@ -190,7 +201,7 @@ class Transpose:
     axes: tuple[int, ...] | None
 
     def __repr__(self) -> str:
-        return f"transpose{self.axes or ()}"
+        return f"transpose{shown(self.axes or ())}"
 
 
 Arithmetic = Scale | Divide | Standardize | MinMax | Log1p
@@ -219,7 +230,7 @@ class Feature:
 
     @checked_keywords
     def cast(self, dtype: npt.DTypeLike) -> Feature:
-        """Give the values as ``dtype``: bool, an integer, float16/32/64 or bfloat16.
+        """Give the values as ``dtype``, of NumPy or TensorFlow: bool, an integer, float16/32/64 or bfloat16.
 
         Integers saturate and drop the fraction, NaN becomes the integer 0, and bool is ``x != 0``. bfloat16 is rounded
         by way of float32.
@@ -227,15 +238,13 @@ class Feature:
         Raises:
             FeatureError: if ``dtype`` is none of these.
         """
-        name = dtype
-        if dtype != "bfloat16":
-            try:
-                name = np.dtype(dtype).name
-            except TypeError:
-                raise FeatureError(f"cast({dtype!r}): no such dtype") from None
+        try:
+            name = "bfloat16" if isinstance(dtype, str) and dtype == "bfloat16" else as_dtype(dtype).name
+        except TypeError:
+            name = ""
         if name not in OUTPUT_TYPES:
-            raise FeatureError(f"cast({str(dtype)!r}): the dtypes to cast to are {', '.join(OUTPUT_TYPES)}")
-        return self._then(Cast(str(name)))
+            raise FeatureError(f"cast({shown(dtype)}): the dtypes to cast to are {', '.join(OUTPUT_TYPES)}")
+        return self._then(Cast(name))
 
     @checked_keywords
     def scale(self, factor: npt.ArrayLike, offset: npt.ArrayLike = 0) -> Feature:
@@ -295,7 +304,7 @@ class Feature:
             raise FeatureError("clip() needs a bound")
         low, high = _number("clip(low=)", low), _number("clip(high=)", high)
         if low is not None and high is not None and not low <= high:
-            raise FeatureError(f"clip({low!r}, {high!r}): the lower bound is above the higher")
+            raise FeatureError(f"clip({shown(low)}, {shown(high)}): the lower bound is above the higher")
         return self._then(Clip(low, high))
 
     @checked_keywords
@@ -329,9 +338,9 @@ class Feature:
         Raises:
             FeatureError: if the bits are not within the integer.
         """
-        first, count = _integers("bits", (start, width))
+        first, count = _integer("bits(start=)", start), _integer("bits(width=)", width)
         if first < 0 or not 0 < count <= 64:
-            raise FeatureError(f"bits({start}, {width}): starts at bit 0 or above, and is 1 to 64 bits wide")
+            raise FeatureError(f"bits({first}, {count}): starts at bit 0 or above, and is 1 to 64 bits wide")
         return self._then(Bits(first, count, bool(signed)))
 
     @checked_keywords
@@ -347,12 +356,9 @@ class Feature:
             FeatureError: for keys that the field cannot hold, or codes that are no int32.
         """
         if not isinstance(codes, Mapping) or not codes:
-            raise FeatureError(f"codes() takes a dict of value to code, not {codes!r}")
-        pairs = tuple((key.encode() if isinstance(key, str) else key, code) for key, code in codes.items())
-        for code in (*codes.values(), default):
-            if not isinstance(code, int | np.integer) or not -(2**31) <= code < 2**31:
-                raise FeatureError(f"codes(): {code!r} is not an int32")
-        return self._then(Codes(pairs, int(default)))
+            raise FeatureError(f"codes() takes a dict of value to code, not {shown(codes)}")
+        pairs = tuple((_key(key), _code(code)) for key, code in codes.items())
+        return self._then(Codes(pairs, _code(default)))
 
     @checked_keywords
     def one_hot(self, depth: int) -> Feature:
@@ -363,18 +369,15 @@ class Feature:
         Raises:
             FeatureError: if ``depth`` is less than 1.
         """
-        (size,) = _integers("one_hot", (depth,))
+        size = _integer("one_hot(depth=)", depth)
         if size < 1:
-            raise FeatureError(f"one_hot({depth}): the depth must be at least 1")
+            raise FeatureError(f"one_hot({size}): the depth must be at least 1")
         return self._then(OneHot(size))
 
     def __getitem__(self, index: Any) -> Feature:
         """Some elements of each record's array: ``bf.field("image")[..., ::2, 0]``. Integers, slices and ``...``."""
         parts = index if isinstance(index, tuple) else (index,)
-        for part in parts:
-            if part is not Ellipsis and not isinstance(part, int | np.integer | slice):
-                raise FeatureError(f"a feature is indexed by integers, slices and ..., not by {part!r}")
-        return self._then(Select(tuple(parts)))
+        return self._then(Select(tuple(map(_index, parts))))
 
     __iter__ = None  # or Python would try indices one after the other
     __hash__ = object.__hash__
@@ -384,16 +387,24 @@ class Feature:
             return True
         raise FeatureError("features cannot be compared with == or !=; compare the arrays that come out")
 
+    if not TYPE_CHECKING:  # or type checkers would think that there is any attribute
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            methods = [each for each, value in vars(Feature).items() if callable(value) and each[0] != "_"]
+            raise AttributeError(f"a feature has no {shown(name)}{suggestion(_ELSEWHERE.get(name, name), methods)}")
+
     def __bool__(self) -> bool:
         raise FeatureError("a feature is neither true nor false; it stands for values of records")
 
     def reshape(self, *shape: int | Sequence[int]) -> Feature:
         """Give each record's elements, in the same order, the shape ``shape``; one -1 stands for what is left."""
-        return self._then(Reshape(_integers("reshape", shape)))
+        return self._then(Reshape(_integers("a side in reshape()", shape)))
 
     def transpose(self, *axes: int | Sequence[int]) -> Feature:
         """Put a record's axes in the order ``axes``; without any, reverse them. Axis 0 is the first after the batch."""
-        return self._then(Transpose(_integers("transpose", axes) if axes else None))
+        return self._then(Transpose(_integers("an axis in transpose()", axes) if axes else None))
 
     def __repr__(self) -> str:
         if isinstance(self.source, str):
@@ -410,7 +421,7 @@ def field(name: str) -> Feature:
     Fields of nested structs are joined by dots: ``bf.field("header.time")``.
     """
     if not isinstance(name, str):
-        raise FeatureError(f"field() takes the name of a field, not {name!r}")
+        raise FeatureError(f"field() takes the name of a field, not {shown(name)}")
     return Feature(name)
 
 
@@ -421,7 +432,10 @@ def concat(*features: Feature | str) -> Feature:
     """
     if not features:
         raise FeatureError("concat() needs at least one feature")
-    parts = tuple(as_feature(feature) for feature in features)
+    given: tuple[Any, ...] = features
+    if isinstance(given[0], list | tuple):
+        raise FeatureError("concat() takes features one by one, not in a list: concat(*features)")
+    parts = tuple(map(as_feature, given))
     if any(part.is_target for part in parts):
         raise FeatureError("concat() takes features of the same records: write concat(...).target()")
     return Feature(parts)
@@ -435,10 +449,10 @@ def as_feature(feature: Feature | str) -> Feature:
 def _parameter(what: str, value: npt.ArrayLike) -> npt.NDArray[np.float64]:
     try:
         numbers = np.array(value, np.float64)
-    except (TypeError, ValueError):
-        raise FeatureError(f"{what} must be a number or an array of numbers, not {value!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise FeatureError(f"{what} must be a number or an array of numbers, not {shown(value)}") from None
     if not np.isfinite(numbers).all():
-        raise FeatureError(f"{what} must be finite, not {value!r}")
+        raise FeatureError(f"{what} must be finite, not {shown(value)}")
     numbers.flags.writeable = False
     return numbers
 
@@ -456,34 +470,72 @@ def _number(what: str, value: Any, *, allow_nan: bool = False) -> float | None:
     if isinstance(value, np.generic):
         value = value.item()
     if value is not None and (not isinstance(value, int | float) or (value != value and not allow_nan)):
-        raise FeatureError(f"{what} must be a number, not {value!r}")
+        raise FeatureError(f"{what} must be a number, not {shown(value)}")
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        raise FeatureError(f"{what} must be a number that float64 holds, not {shown(value)}")
     return value
+
+
+def _integer(what: str, value: Any) -> int:
+    """A whole number, of at most 64 bits."""
+    try:
+        number = whole(what, value)
+    except TypeError as error:
+        raise FeatureError(str(error)) from None
+    if not -(2**63) <= number < 2**63:
+        raise FeatureError(f"{what} must be within 64 bits, not {shown(number)}")
+    return number
 
 
 def _integers(what: str, values: tuple[int | Sequence[int], ...]) -> tuple[int, ...]:
     if len(values) == 1 and isinstance(values[0], Sequence):
         values = tuple(values[0])
+    return tuple(_integer(what, value) for value in values)
+
+
+def _key(key: Any) -> bytes | int:
+    if isinstance(key, bytes):
+        return bytes(key)
     try:
-        return tuple(operator.index(value) for value in values)  # type: ignore[arg-type]
+        return key.encode() if isinstance(key, str) else whole("a key", key)
+    except (TypeError, UnicodeEncodeError):
+        raise FeatureError(f"codes(): keys are strings or whole numbers, not {shown(key)}") from None
+
+
+def _code(code: Any) -> int:
+    number = _integer("a code in codes()", code)
+    if not -(2**31) <= number < 2**31:
+        raise FeatureError(f"codes(): {shown(code)} is not an int32")
+    return number
+
+
+def _index(part: Any) -> Any:
+    if part is Ellipsis:
+        return part
+    try:
+        if isinstance(part, slice):
+            bounds = (part.start, part.stop, part.step)
+            return slice(*(None if bound is None else whole("a bound", bound) for bound in bounds))
+        return whole("an index", part)
     except TypeError:
-        raise FeatureError(f"{what}{values!r}: takes whole numbers") from None
+        raise FeatureError(f"a feature is indexed by integers, slices and ..., not by {shown(part)}") from None
 
 
 def _show(numbers: npt.NDArray[np.float64]) -> str:
     if numbers.ndim == 0:
         number = float(numbers)
         return str(int(number)) if number.is_integer() and math.fabs(number) < 1e15 else repr(number)
-    return np.array2string(numbers, separator=", ", threshold=8).replace("\n", "")
+    return shortened(np.array2string(numbers, separator=", ", threshold=8).replace("\n", ""), 200)
 
 
 def _show_missing(missing: float | None, separator: str) -> str:
-    return "" if missing is None else f"{separator}missing={missing!r}"
+    return "" if missing is None else f"{separator}missing={shown(missing)}"
 
 
 def _show_index(part: Any) -> str:
     if part is Ellipsis:
         return "..."
     if not isinstance(part, slice):
-        return str(part)
-    shown = ":".join("" if bound is None else str(bound) for bound in (part.start, part.stop))
-    return shown if part.step is None else f"{shown}:{part.step}"
+        return shown(part)
+    bounds = ":".join("" if bound is None else shown(bound) for bound in (part.start, part.stop))
+    return bounds if part.step is None else f"{bounds}:{shown(part.step)}"

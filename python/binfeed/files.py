@@ -1,16 +1,22 @@
-"""From what the user names to the files themselves."""
+"""From what the user names to the files themselves, and what they may be if they are no records."""
 
 from __future__ import annotations
 
 import errno
 import glob
 import os
-from collections.abc import Iterable
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from binfeed.errors import DataError, LayoutError, shown
+from binfeed.layout import Layout
 
 PathLike = str | os.PathLike[str]
 Buffer = bytes | bytearray | memoryview | npt.NDArray[Any]
@@ -18,30 +24,61 @@ Buffer = bytes | bytearray | memoryview | npt.NDArray[Any]
 #: A path or bytes in memory, as the core takes them.
 Source = bytes | tuple[bytes, npt.NDArray[np.uint8]]
 
+_DECOMPRESS = "decompress it first"
+#: Formats that are taken for records by mistake: how their files begin, and what to do.
+_FORMATS = {
+    "gzip": (rb"\x1f\x8b\x08", _DECOMPRESS),
+    "bzip2": (rb"BZh[1-9]", _DECOMPRESS),
+    "xz": (rb"\xfd7zXZ\x00", _DECOMPRESS),
+    "zstd": (rb"\x28\xb5\x2f\xfd", _DECOMPRESS),
+    "lz4": (rb"\x04\x22\x4d\x18", _DECOMPRESS),
+    "zip": (rb"PK\x03\x04", _DECOMPRESS),
+    "NPY": (rb"\x93NUMPY", "open np.load(path, mmap_mode='r'), or say how many header_bytes it has"),
+}
+_MAGIC_BYTES = 8
+_MAX_PATH_BYTES = 4096
 
-def find_sources(files: PathLike | Buffer | Iterable[PathLike | Buffer]) -> list[Source]:
+
+def find_sources(files: PathLike | Buffer | Iterable[PathLike | Buffer], layout: Layout) -> list[Source]:
     """What ``files`` stands for: paths, globs (sorted), bytes in memory, or a list of them (in its order)."""
-    if isinstance(files, str | os.PathLike):
-        return _paths(files)
-    if isinstance(files, bytes | bytearray | memoryview | np.ndarray):
-        return [_memory(files, 0)]
+    if _is_one(files):
+        return _sources(files, 0, layout)
     if not isinstance(files, Iterable):
-        raise TypeError(f"files must be a path, a glob, bytes in memory, or a list of them, not {files!r}")
+        raise TypeError(f"files must be a path, a glob, bytes in memory, or a list of them, not {shown(files)}")
     sources: list[Source] = []
     for file in files:
-        if isinstance(file, str | os.PathLike):
-            sources += _paths(file)
-        elif isinstance(file, bytes | bytearray | memoryview | np.ndarray):
-            sources.append(_memory(file, len(sources)))
-        else:
-            raise TypeError(f"files must be paths, globs or bytes in memory, not {file!r}")
+        if not _is_one(file):
+            raise TypeError(f"files must be paths, globs or bytes in memory, not {shown(file)}")
+        sources += _sources(file, len(sources), layout)
     if not sources:
         raise ValueError("files is an empty list")
     return sources
 
 
+def _is_one(file: Any) -> bool:
+    """Whether it stands for itself, rather than for a list.
+
+    Raises:
+        TypeError: if it is something else that can be iterated.
+    """
+    if isinstance(file, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray):
+        return True
+    if hasattr(file, "read"):
+        raise TypeError(f"files must not be open, as {shown(file)} is: give its path, or .read() of it")
+    if hasattr(file, "numpy"):
+        raise TypeError(f"files must not be tensors, as {shown(file)} is: give paths as strings, bytes as .numpy()")
+    return False
+
+
+def _sources(file: Any, number: int, layout: Layout) -> list[Source]:
+    return _paths(file) if isinstance(file, str | os.PathLike) else [_memory(file, number, layout)]
+
+
 def _paths(name: PathLike) -> list[Source]:
     path = os.fspath(name)
+    if re.match(r"\w+://", path):
+        local = "leave out 'file://'" if path.startswith("file://") else "copy it, or mount where it is"
+        raise ValueError(f"{shown(path)} is a URL, but files must be local: {local}")
     if not glob.has_magic(path) or Path(path).exists():
         return [_absolute(path)]
     found = sorted(glob.glob(path, recursive=True))
@@ -53,12 +90,78 @@ def _paths(name: PathLike) -> list[Source]:
 def _absolute(path: str) -> bytes:
     """As it is now: the working directory may be another one when the file is read."""
     if "\0" in path:
-        raise ValueError(f"a path has a NUL byte in it: {path!r}")
+        raise ValueError(f"a path has a NUL byte in it: {shown(path)}")
     return os.fsencode(os.path.abspath(path))  # noqa: PTH100  (links stay as they are)
 
 
-def _memory(data: Buffer, number: int) -> Source:
+def _memory(data: Buffer, number: int, layout: Layout) -> Source:
     array = np.asarray(data) if isinstance(data, np.ndarray | memoryview) else np.frombuffer(data, np.uint8)
+    if array.dtype.itemsize != 1 and not _are_records(array, layout):
+        remedy = ".cast('B')" if isinstance(data, memoryview) else ".view(np.uint8)"
+        remedy = "names of files go in a list" if array.dtype.kind in "OU" else f"to read its bytes, {remedy}"
+        raise TypeError(
+            f"{shown(array.dtype)} of shape {shown(array.shape)} is no array of the layout's records; {remedy}"
+        )
     if not array.flags.c_contiguous:
         raise ValueError("bytes in memory must be contiguous; copy them first (np.ascontiguousarray)")
     return f"<memory {number}>".encode(), array.reshape(-1).view(np.uint8)
+
+
+def _are_records(array: npt.NDArray[Any], layout: Layout) -> bool:
+    """Whether the elements of an array, or the arrays along its last axes, are what the layout says."""
+    for axis in range(array.ndim + 1):
+        shape = array.shape[axis:]
+        try:
+            if Layout((array.dtype, shape)) == layout:
+                return True
+        except LayoutError:  # such a record there cannot be
+            continue
+    return False
+
+
+@contextmanager
+def explained(sources: Sequence[Source]) -> Iterator[None]:
+    """Within it, errors of the core say as well what a file may be instead of records."""
+    try:
+        yield
+    except IsADirectoryError as error:
+        pattern = os.path.join(error.filename, "*")  # noqa: PTH118  (a pattern is no path)
+        words = f"it is a directory; for the files in it give {pattern!r}"
+        raise IsADirectoryError(error.errno, words, error.filename) from None
+    except DataError as error:
+        source = next(source for source in sources if os.fsdecode(_name(source)) == error.file)
+        hint = _format_hint(source) or _path_hint(source)
+        raise DataError(f"{error}{hint and '; '}{hint}", error.file, error.offset) from None
+
+
+def warn_of_format(source: Source, stacklevel: int) -> None:
+    """Warn if a file of a whole number of records looks like something else."""
+    hint = _format_hint(source)
+    if hint:
+        name = os.fsdecode(_name(source))
+        warnings.warn(f"{name!r} is read as records, but {hint}", UserWarning, stacklevel + 1)
+
+
+def _name(source: Source) -> bytes:
+    return source if isinstance(source, bytes) else source[0]
+
+
+def _format_hint(source: Source) -> str:
+    if isinstance(source, bytes):
+        with Path(os.fsdecode(source)).open("rb", buffering=0) as file:
+            head = file.read(_MAGIC_BYTES)
+    else:
+        head = source[1][:_MAGIC_BYTES].tobytes()
+    for name, (magic, remedy) in _FORMATS.items():
+        if re.match(magic, head):
+            return f"it looks like {name}: {remedy}"
+    return ""
+
+
+def _path_hint(source: Source) -> str:
+    """What to do if bytes in memory are the name of a file."""
+    if isinstance(source, bytes) or not 0 < source[1].size <= _MAX_PATH_BYTES:
+        return ""
+    path = source[1].tobytes()
+    is_path = os.path.exists(path)  # noqa: PTH110  (Path takes no bytes)
+    return f"these bytes are the name of a file, give it as os.fsdecode({shown(path)})" if is_path else ""

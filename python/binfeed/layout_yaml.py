@@ -8,7 +8,9 @@ from typing import Any
 from binfeed.errors import LayoutError, shortened, shown
 from binfeed.extras import require
 
-yaml = require("yaml", "PyYAML", "yaml", "layouts in YAML")
+require("yaml", "PyYAML", "yaml", "layouts in YAML")
+
+import yaml  # noqa: E402  (or say what is missing)
 
 #: Larger files take PyYAML longer than one wants to wait.
 _MAX_BYTES = 1 << 17

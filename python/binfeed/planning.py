@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from binfeed import _core
 from binfeed.element_types import OUTPUT_TYPES, value_dtype
-from binfeed.errors import FeatureError, LayoutError
+from binfeed.errors import FeatureError, LayoutError, shown
 from binfeed.features import (
     Bits,
     Cast,
@@ -51,13 +52,25 @@ class Output:
     spec: _core.OutputSpec
 
 
-def plan_output(name: str, feature: Feature, layout: Layout, window: Window | None = None) -> Output:
+def plan_outputs(
+    features: Mapping[str, Feature] | Feature, layout: Layout, window: Window | None = None
+) -> list[Output]:
+    """:func:`plan_output` of each feature, or of the only one, which has no name."""
+    if isinstance(features, Feature):
+        return [plan_output(None, features, layout, window)]
+    return [plan_output(name, feature, layout, window) for name, feature in features.items()]
+
+
+def plan_output(name: str | None, feature: Feature, layout: Layout, window: Window | None = None) -> Output:
     """Work out what ``feature`` gives for records of ``layout``, in windows if there are any.
+
+    Without a name it is the only feature.
 
     Raises:
         FeatureError: naming the feature, if it does not fit the layout.
     """
-    chain = _Chain(name, feature, layout)
+    chain = _Chain("the feature" if name is None else f"feature {shown(name)}", feature, layout)
+    name = name or "feature"
     if feature.is_target and (window is None or window.target_offset is None):
         raise FeatureError(f"{chain.where} is a target: open() needs a window=Window(..., target_offset=...) for it")
     columns = [column.spec() for column in chain.columns]
@@ -140,7 +153,7 @@ class _Column:
         offsets = (offsets[:, np.newaxis] + np.arange(parts) * part_bytes).ravel()
         if offsets.size and offsets.max() > _MAX_OFFSET:
             raise FeatureError(
-                f"field {self.source.name!r}: elements that are not contiguous lie within 4 GiB, not beyond"
+                f"field {shown(self.source.name)}: elements that are not contiguous lie within 4 GiB, not beyond"
             )
         return offsets
 
@@ -155,8 +168,8 @@ class _Chain:
     columns: list[_Column]
     shape: tuple[int, ...]  # of a record
 
-    def __init__(self, name: str, feature: Feature, layout: Layout) -> None:
-        self.where = f"feature {name!r}"
+    def __init__(self, where: str, feature: Feature, layout: Layout) -> None:
+        self.where = where
         self.is_fixed = False  # whether elements can no longer be told from their positions in the record
         if isinstance(feature.source, str):
             try:
@@ -169,7 +182,7 @@ class _Chain:
             self.columns = []
             self.sizes: list[int] = []
             for part in feature.source:
-                chain = _Chain(name, part, layout)
+                chain = _Chain(where, part, layout)
                 chain.require_numbers("concat")
                 chain.cast("float32")
                 self.columns += chain.columns
@@ -256,8 +269,8 @@ class _Chain:
                 operand = np.broadcast_to(operand, self.shape).ravel()
             except ValueError:
                 raise FeatureError(
-                    f"{self.where}: the parameter of shape {operand.shape} in .{operation!r} does not broadcast to "
-                    f"a record's shape {self.shape}"
+                    f"{self.where}: the parameter of shape {shown(operand.shape)} in .{operation!r} does not "
+                    f"broadcast to a record's shape {shown(self.shape)}"
                 ) from None
         begin = 0
         for column, size in zip(self.columns, self.column_sizes, strict=True):
@@ -294,22 +307,27 @@ class _Chain:
             # A view of one number: no memory, however large the shape.
             return np.broadcast_to(np.int8(0), self.shape).reshape(shape).shape
         except ValueError:
-            raise FeatureError(f"{self.where}: a record of shape {self.shape} cannot be reshaped to {shape}") from None
+            raise FeatureError(
+                f"{self.where}: a record of shape {shown(self.shape)} cannot be reshaped to {shown(shape)}"
+            ) from None
 
     def rearrange(self, operation: Transpose | Select) -> None:
         elements = np.arange(math.prod(self.shape)).reshape(self.shape)
-        shown = repr(operation) if isinstance(operation, Select) else f".{operation!r}"
+        written = repr(operation) if isinstance(operation, Select) else f".{operation!r}"
         try:
             taken = elements[operation.index] if isinstance(operation, Select) else elements.transpose(operation.axes)
         except (ValueError, IndexError) as error:
-            raise FeatureError(f"{self.where}: {shown} does not fit a record of shape {self.shape}: {error}") from None
+            why = error if isinstance(operation, Select) else "the batch axis is not counted"
+            raise FeatureError(
+                f"{self.where}: {written} does not fit a record of shape {shown(self.shape)}: {why}"
+            ) from None
         self.shape = taken.shape
         order = np.asarray(taken).ravel()
         if np.array_equal(order, elements.ravel()):
             return
         if len(self.columns) > 1 or self.is_fixed:
             before = "concat" if len(self.columns) > 1 else "one_hot"
-            raise FeatureError(f"{self.where}: {shown} must come before {before}, not after it")
+            raise FeatureError(f"{self.where}: {written} must come before {before}, not after it")
         self.columns[0].select(order)
 
     def require_numbers(self, operation: str) -> None:
@@ -317,7 +335,7 @@ class _Chain:
             if column.type not in OUTPUT_TYPES:
                 kind = "complex" if np.dtype(column.type).kind == "c" else "bytes"
                 raise FeatureError(
-                    f"{self.where}: field {column.source.name!r} is {kind} ({column.type}), "
+                    f"{self.where}: field {shown(column.source.name)} is {kind} ({column.type}), "
                     f"which .{operation}() does not take"
                 )
 
@@ -329,7 +347,7 @@ class _Chain:
         if dtype.kind in "iu":
             limits = np.iinfo(dtype)
             if not limits.min <= value <= limits.max or value != int(value):
-                raise FeatureError(f"{self.where}: {value!r} in .{operation!r} is no {self.type}")
+                raise FeatureError(f"{self.where}: {shown(value)} in .{operation!r} is no {self.type}")
             value = int(value)
         # As the type first, which may be a half: the sentinel 0.1 is what 0.1 became in the file.
         with np.errstate(over="ignore"):
@@ -379,15 +397,15 @@ class _Chain:
         if (is_bytes and size > 8) or (not is_bytes and self.type not in ("int8", "uint8")):
             raise FeatureError(
                 f"{self.where}: .codes() takes fixed bytes of up to 8, or integers of one byte, "
-                f"not {column.source.name!r} of {self.type}"
+                f"not {shown(column.source.name)} of {self.type}"
             )
         pairs: dict[int, int] = {}
         for key, code in operation.codes:
             if isinstance(key, bytes) != is_bytes:
-                raise FeatureError(f"{self.where}: {key!r} in .codes() is no value of {self.type}")
+                raise FeatureError(f"{self.where}: {shown(key)} in .codes() is no value of {self.type}")
             if isinstance(key, bytes):
                 if len(key) > size:
-                    raise FeatureError(f"{self.where}: {key!r} in .codes() is longer than {self.type}")
+                    raise FeatureError(f"{self.where}: {shown(key)} in .codes() is longer than {self.type}")
                 pairs[int.from_bytes(key, "little")] = code
             else:
                 pairs[self.word(operation, key)] = code

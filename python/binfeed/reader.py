@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from binfeed import _core
 from binfeed.batches import Batches, make_schedule
-from binfeed.errors import FeatureError, checked_keywords
+from binfeed.errors import FeatureError, checked_keywords, shown
 from binfeed.features import Feature, as_feature, field
-from binfeed.files import Buffer, PathLike, Source, find_sources
+from binfeed.files import Buffer, PathLike, Source, explained, find_sources, warn_of_format
 from binfeed.layout import UNNAMED, Layout, as_layout
 from binfeed.order import Shard, Shuffle
-from binfeed.planning import Output, plan_output
+from binfeed.planning import Output, plan_outputs
 from binfeed.state import Fingerprint, State, fingerprint
 from binfeed.window import Window, core_window
 
@@ -325,21 +325,22 @@ class RecordReader(Reader):
         self.features = features
         self.window = window
         self._is_bare = isinstance(features, Feature)
-        named = {"feature": features} if isinstance(features, Feature) else features
-        has_target = any(feature.is_target for feature in named.values())
+        chains = [features] if isinstance(features, Feature) else features.values()
+        has_target = any(feature.is_target for feature in chains)
         if window is not None and window.target_offset is not None and not has_target:
             raise FeatureError("the window has a target, but no feature is of it: mark one with .target()")
-        self._outputs = [plan_output(name, feature, layout, window) for name, feature in named.items()]
-        self.core = _core.Reader(
-            sources=sources,
-            record_bytes=layout.record_bytes,
-            header_bytes=layout.header_bytes,
-            footer_bytes=layout.footer_bytes,
-            outputs=[output.spec for output in self._outputs],
-            array_types=[(output.dtype, output.shape) for output in self._outputs],
-            window=core_window(window),
-            instruction_set=instruction_set,
-        )
+        self._outputs = plan_outputs(features, layout, window)
+        with explained(sources):
+            self.core = _core.Reader(
+                sources=sources,
+                record_bytes=layout.record_bytes,
+                header_bytes=layout.header_bytes,
+                footer_bytes=layout.footer_bytes,
+                outputs=[output.spec for output in self._outputs],
+                array_types=[(output.dtype, output.shape) for output in self._outputs],
+                window=core_window(window),
+                instruction_set=instruction_set,
+            )
         self._starts = self.core.starts()
         self._sample_bytes = self.core.sample_bytes()
 
@@ -423,7 +424,7 @@ def open(
 
     Args:
         files: a path, a glob (its matches sorted; ``**`` crosses folders), bytes in memory (``bytes``,
-            ``memoryview``, NumPy array), or a list of these, whose order is kept.
+            ``memoryview``, NumPy array of bytes or of the layout's records), or a list of these, whose order is kept.
         layout: what the bytes are: a :class:`Layout`, or the dtype of one record.
         features: what comes out: features by name, or one feature for bare arrays. A string stands for the field of
             that name. Without features every field comes out as it is, in native byte order.
@@ -435,10 +436,15 @@ def open(
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: naming the path, or the pattern that nothing matches.
+        TypeError, ValueError: if ``files`` is none of these, such as an open file or a URL.
         DataError: naming file and sizes, if a file is empty, shorter than its header and footer, or no whole number
             of records, or if none has as many records as a window reaches over.
         LayoutError: naming the field that cannot be decoded.
         FeatureError: naming the feature that does not fit the layout.
+
+    Warns:
+        UserWarning: if the first file looks compressed, though it is a whole number of records. A layout with a header
+            says what files begin with, so that nothing is said then.
     """
     return open_with(files, layout, features, _core.default_instruction_set(), window)
 
@@ -452,9 +458,13 @@ def open_with(
 ) -> Reader:
     """:func:`open` with the loops of a given instruction set."""
     if window is not None and not isinstance(window, Window):
-        raise TypeError(f"window must be a Window, such as Window(64, stride=16), not {window!r}")
+        raise TypeError(f"window must be a Window, such as Window(64, stride=16), not {shown(window)}")
     layout = as_layout(layout)
-    return RecordReader(find_sources(files), layout, as_features(features, layout), window, instruction_set)
+    sources = find_sources(files, layout)
+    reader = RecordReader(sources, layout, as_features(features, layout), window, instruction_set)
+    if layout.header_bytes == 0:
+        warn_of_format(sources[0], stacklevel=4)
+    return reader
 
 
 def zip(*readers: Reader) -> Reader:
@@ -468,11 +478,13 @@ def zip(*readers: Reader) -> Reader:
     if not readers:
         raise ValueError("zip() needs at least one reader")
     for reader in readers:
+        if isinstance(reader, list | tuple):
+            raise TypeError("zip() takes readers one by one, not in a list: zip(*readers)")
         if not isinstance(reader, Reader):
-            raise TypeError(f"zip() takes readers, not {reader!r}")
+            raise TypeError(f"zip() takes readers, not {shown(reader)}")
     lengths = [len(reader) for reader in readers]
     if len(set(lengths)) > 1:
-        raise ValueError(f"readers that belong together have the same length, but these have {lengths} samples")
+        raise ValueError(f"readers that belong together have the same length, but these have {shown(lengths)} samples")
     return ZipReader(readers)
 
 
@@ -487,10 +499,10 @@ def as_features(
     if isinstance(features, Feature | str):
         return as_feature(features)
     if not isinstance(features, Mapping):
-        raise FeatureError(f"features must be a dict of features by name, or one feature, not {features!r}")
+        raise FeatureError(f"features must be a dict of features by name, or one feature, not {shown(features)}")
     if not features:
         raise FeatureError("features is an empty dict: there is nothing to read")
     for name, feature in features.items():
         if not isinstance(name, str) or not isinstance(feature, Feature | str):
-            raise FeatureError(f"features must be features by name, but {name!r} is {feature!r}")
+            raise FeatureError(f"features must be features by name, but {shown(name)} is {shown(feature)}")
     return {name: as_feature(feature) for name, feature in features.items()}

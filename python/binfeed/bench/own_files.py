@@ -63,7 +63,7 @@ def workload_of(files: Sequence[str], layout: Layout, batch_size: int, *, shuffl
         raise ValueError("the layout has no field of numbers that other readers could decode as well")
     left_out = [name for name in layout.fields if name not in {field.name for field in numbers}]
     open_files(files, layout).close()  # or say what is wrong with them
-    paths = [os.fsdecode(path) for path in find_sources(files) if isinstance(path, bytes)]
+    paths = [os.fsdecode(path) for path in find_sources(files, layout) if isinstance(path, bytes)]
     title = f"{len(paths)} file{'s' * (len(paths) > 1)}, records of {layout.record_bytes} bytes to float32"
     title += f" (without {', '.join(left_out)})" if left_out else ""
     return Workload("own", title, [Source(paths, layout, outputs)], batch_size, shuffled=shuffled)

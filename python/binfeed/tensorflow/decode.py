@@ -14,7 +14,7 @@ from binfeed.features import Feature
 from binfeed.layout import Layout, as_layout
 from binfeed.machine import processors
 from binfeed.numbers import positive
-from binfeed.planning import plan_output
+from binfeed.planning import plan_outputs
 from binfeed.reader import as_features
 from binfeed.reader import open as open_files
 from binfeed.tensorflow.ops import load_ops
@@ -49,8 +49,7 @@ def decode(
     """
     layout = as_layout(layout)
     asked = as_features(features, layout)
-    named = {"feature": asked} if isinstance(asked, Feature) else asked
-    outputs = [plan_output(name, feature, layout) for name, feature in named.items()]
+    outputs = plan_outputs(asked, layout)
     plan = plan_bytes(layout, outputs)
     specs = [tensor_spec(output, ()) for output in outputs]
     records = tf.convert_to_tensor(records, tf.string)
@@ -60,7 +59,7 @@ def decode(
     leading = tf.TensorShape([None]) if many else records.shape
     for array, spec in zip(arrays, specs, strict=True):
         array.set_shape(leading.concatenate(spec.shape))
-    return arrays[0] if isinstance(asked, Feature) else dict(zip(named, arrays, strict=True))
+    return arrays[0] if isinstance(asked, Feature) else dict(zip(asked, arrays, strict=True))
 
 
 class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignore[misc]

@@ -10,6 +10,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 PLANS = ROOT / "tests" / "corpus" / "plans"
 
@@ -71,3 +73,10 @@ def test_plans_with_any_bit_flipped() -> None:
     """)
     assert accepted > 0  # such as one with another seed
     assert refused > 1000
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_any_text_is_a_layout_or_a_layout_error(seed: int) -> None:
+    command = [sys.executable, "-m", "tests.corpus.try_layouts", "--count", "200", "--seed", str(seed)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
+    assert result.stdout.endswith(" 200 mutations, 0 of them went wrong\n"), result.stdout + result.stderr

@@ -9,8 +9,12 @@ from typing import Any
 import binfeed as bf
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conftest import assert_identical
+
+UP_TO_2_62 = st.integers(0, 2**62)
 
 NESTED = np.dtype(
     [
@@ -55,6 +59,22 @@ def test_a_scalar_dtype_is_one_field() -> None:
     ]
 
 
+@pytest.mark.parametrize("record", ["<u2", np.dtype("<u2"), "(2,3)<u2", np.dtype(("<u2", (2, 3))), ">u6", "<bfloat16"])
+def test_only_a_record_without_a_name_gives_bare_arrays(record: Any) -> None:
+    unnamed, named = bf.Layout(record), bf.Layout({"value": record})
+    assert unnamed.is_scalar
+    assert not named.is_scalar
+    assert unnamed != named
+    assert hash(unnamed) != hash(named)
+    assert {unnamed, named} == {eval(repr(layout), {"Layout": bf.Layout}) for layout in (unnamed, named)}
+    data = np.random.default_rng(0).bytes(5 * unnamed.record_bytes)
+    bare = bf.open(data, unnamed)[:]
+    assert isinstance(bare, np.ndarray)
+    assert_identical(bf.open(data, named)[:], {"value": bare})
+    assert_identical(bf.open(data, unnamed, "value")[:], bare)
+    assert not bf.Layout(np.dtype([("value", "<u2")])).is_scalar
+
+
 def test_a_layout_prints_as_a_table() -> None:
     layout = bf.Layout([("label", "u1"), ("pixels", ">i2", (3, 4)), ("name", "S5")], header_bytes=16, footer_bytes=8)
     assert str(layout).splitlines() == [
@@ -86,11 +106,42 @@ def test_equality_is_that_of_the_bytes_described() -> None:
         ([], "at least one byte"),
         ("no dtype", "the record is 'no dtype': types are .*'u1' to 'u8'"),
         ([("a.b", "u1"), ("a", [("b", "u1")])], "two fields have the path 'a.b'"),
+        (None, "the record is None"),
+        ({"a": None}, "field 'a' is None"),
+        ({"a": {"b": (None, 3)}}, "field 'a.b' is None"),
+        ([("a", None)], "None is no type"),
+        ((None, (2, 3)), "None is no type"),
+        ({"names": ["a"], "formats": [None]}, "None is no type"),
+        ("(28,28)<f5", r"the record is '\(28,28\)<f5': types are .*'f2', 'f4', 'f8'.*a shape '\(3,32\)<u2'"),
+        ("uint23", "the record is 'uint23': types are .*'uint1' to 'uint15'"),
+        ({"a": "<f5"}, "field 'a' is '<f5': types are .*'f2', 'f4', 'f8'"),
+        ("(4294967296,4294967296)u1", "the record has more than 2\\^62 bytes"),
+        ("(0,4294967296,4294967296)u1", "the record has more than 2\\^62 bytes"),
+        (f"({'9' * 5000})u1", "the record is '\\(999"),
+        ("(1,1)u1" + "9" * 5000, "the record is"),
+        (f"uint{'1' * 5000}", "the record is 'uint111"),
+        (f"({'1,' * 31})u1", "the record has 31 axes, more than 30"),
+        ("V99999999999", "the record is 'V99999999999'"),
+        ("(,)f4,u1", "the record is"),
+        ("u1,f5", "the record is 'u1,f5'"),
+        (("u1", -3), "the record is"),
+        (("u1", (2**40,)), "the record is"),
+        (("u1", (2**70,)), "the record is"),
+        ({"names": ["a"], "formats": ["u1"], "offsets": [-1]}, "the record is"),
+        ({"names": ["a"], "formats": ["u1"], "offsets": [2**70]}, "the record is"),
+        ({"names": ["a"], "formats": ["u1"], "itemsize": 2**40}, "the record is"),
+        ([("a", "u1"), ("a", "u1")], "the record is"),
+        ({"": "u1"}, "the name of a field must be text of at least one character, not ''"),
+        ({1: "u1"}, "the name of a field must be text of at least one character, not 1"),
+        ([("\ud800", "u1")], "the name of a field must be text"),
+        ({"names": [""], "formats": ["u1"]}, "the name of a field must be text"),
+        ({f"field {number}": f"({'9' * 5000})u1" for number in range(1000)}, "field 'field 0' is"),
     ],
 )
 def test_what_cannot_be_decoded_is_refused_by_name(dtype: object, words: str) -> None:
-    with pytest.raises(bf.LayoutError, match=words):
+    with pytest.raises(bf.LayoutError, match=words) as caught:
         bf.Layout(dtype)
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize("value", [-1, 1.5, "16"])
@@ -158,6 +209,16 @@ def test_codes_count_bytes_and_names_count_bits_as_numpys_do() -> None:
         ({"x": ("<u4", 0, (), 5)}, {}, "field 'x': .* is not a type"),
         ({"x": ("(2)<u4", 0, 4)}, {}, "field 'x': .* is not a type"),
         ({"x": ("<u4", [0])}, {}, "the offset of field 'x' must be a whole number"),
+        ({"x": ("<u4", True)}, {}, "the offset of field 'x' must be a whole number, not True"),
+        ({"x": ("<u4", 2**62 + 1)}, {}, "the offset of field 'x' must be at most 2\\^62"),
+        ({"x": ("<u4", 10**5000)}, {}, "the offset of field 'x' must be at most 2\\^62, but is <int of"),
+        ({"x": ("<u4", 2**62)}, {}, "at least one byte and at most 2\\^62"),
+        ({"x": ("(2)<u4", 0, (2**62,))}, {}, "at least one byte and at most 2\\^62"),
+        ({"x": ("(2)<u4", 0, ("4",))}, {}, "a stride of field 'x' must be a whole number, not '4'"),
+        ({"x": []}, {}, "field 'x': .* is not a type"),
+        ({"x": ("(8)<uint12", 0, (2,))}, {}, "field 'x': packed integers have no strides"),
+        ({"x": ({"y": "(2)wfdb212"}, 0, (3,))}, {}, "field 'x.y': packed integers have no strides"),
+        ({"x": "u1"}, {"record_bytes": 2**63}, "record_bytes must be at most 2\\^62"),
         ({"x": ("(2,3)<u4", 0, (4,))}, {}, "field 'x': strides .* for each axis"),
         ({"x": ("(2)<u4", 0, (-4,))}, {}, "a stride of field 'x' must not be negative, but is -4"),
         ({}, {}, "at least one byte"),
@@ -169,12 +230,28 @@ def test_dicts_that_describe_no_record(fields: Any, options: dict[str, int], wor
         bf.Layout(fields, **options)
 
 
+def test_an_offset_is_a_whole_number_whoever_counted() -> None:
+    counted: Any = {"a": ("u1", np.int64(3)), "b": ("(2)u1", np.uint8(4), [np.int16(2)])}
+    layout = bf.Layout(counted)
+    assert layout == bf.Layout({"a": ("u1", 3), "b": ("(2)u1", 4, (2,))})
+    assert type(layout["a"].offset) is int
+
+
+def test_a_dtype_within_a_dict_ends_where_it_does_for_numpy() -> None:
+    aligned = np.dtype([("a", "<u4"), ("b", "u1")], align=True)
+    layout = bf.Layout({"x": aligned, "y": "u1", "z": "(2,)u1,(3,4)<u2"})
+    expected = np.dtype([("x", aligned), ("y", "u1"), ("z", "(2,)u1,(3,4)<u2")])
+    assert layout == bf.Layout(expected)
+
+
 @pytest.mark.parametrize(
     "layout",
     [
         bf.Layout(NESTED, header_bytes=16, footer_bytes=3),
         bf.Layout({"kmer": "<u4", "count": ("<u6", 8), "samples": "(2,4)>uint12"}, record_bytes=40),
         bf.Layout(">u2"),
+        bf.Layout({"value": ">u2"}),
+        bf.Layout("(2,3)<u3", header_bytes=3, footer_bytes=5),
         bf.Layout({"x": ">ibm32", "y": "<bfloat16", "z": "(2)wfdb212", "s": "S7", "v": "V3", "c": ">c16", "b": "?"}),
     ],
 )
@@ -185,6 +262,45 @@ def test_a_layout_lies_beside_the_data_as_yaml(layout: bf.Layout, tmp_path: Path
     data = np.random.default_rng(0).bytes(layout.header_bytes + 5 * layout.record_bytes + layout.footer_bytes)
     for name in (path, str(path)):
         assert_identical(bf.open(data, name)[:], bf.open(data, layout)[:])
+
+
+NAMES = st.text(min_size=1, max_size=40)
+SPELLINGS = st.sampled_from(
+    ["<u2", "(3)>f8", "(2,2)<u3", "S5", "(8)<uint12", "bfloat16", "V3", "(2,0)?", "c16", "(1)u1"]
+)
+
+
+@given(
+    record=st.one_of(
+        SPELLINGS.filter(lambda spelling: "0" not in spelling),
+        st.dictionaries(NAMES, st.one_of(SPELLINGS, st.tuples(SPELLINGS, UP_TO_2_62)), min_size=1, max_size=5),
+    ),
+    header=UP_TO_2_62,
+    footer=UP_TO_2_62,
+)
+def test_any_layout_is_the_same_when_it_has_been_saved(record: Any, header: int, footer: int, tmp_path: Path) -> None:
+    try:
+        layout = bf.Layout(record, header_bytes=header, footer_bytes=footer)
+    except bf.LayoutError:
+        return  # too large, or of no bytes
+    layout.save(tmp_path / "layout.yaml")
+    assert bf.Layout.load(tmp_path / "layout.yaml") == layout
+
+
+def test_a_layout_that_could_not_be_loaded_is_not_saved(tmp_path: Path) -> None:
+    layout = bf.Layout({f"field_{number}": "u1" for number in range(20_000)})
+    with pytest.raises(bf.LayoutError, match=r"takes \d+ bytes as YAML, and may take 131072"):
+        layout.save(tmp_path / "layout.yaml")
+    assert not (tmp_path / "layout.yaml").exists()
+
+
+def test_names_and_sizes_are_what_they_look_like(tmp_path: Path) -> None:
+    path = tmp_path / "ticks.yaml"
+    path.write_text("header_bytes: 0x10\nfields: {off: u1, 2001-01-01: u1, 7: u1, ~: [u1, 0x10]}\n")
+    expected = bf.Layout({"off": "u1", "2001-01-01": "u1", "7": "u1", "~": ("u1", 16)}, header_bytes=16)
+    assert bf.Layout.load(path) == expected
+    path.write_text("fields: u1,<f4\n")
+    assert bf.Layout.load(path) == bf.Layout("u1,<f4")
 
 
 def test_a_layout_written_by_hand(tmp_path: Path) -> None:
@@ -200,14 +316,39 @@ def test_a_layout_written_by_hand(tmp_path: Path) -> None:
         ("fields:\n  x: <u9\n", "ticks.yaml.*field 'x' is '<u9'"),
         ("fields: [1, 2]\n", "must have a mapping 'fields'"),
         ("just words", "must have a mapping 'fields'"),
-        ("fields:\n  x: u1\nheader_byte: 3\n", "unknown key 'header_byte'; did you mean 'header_bytes'?"),
+        ("fields:\n  x: u1\nheader_byte: 3\n", r"unknown key 'header_byte'; did you mean 'header_bytes'\?"),
+        ("fields:\n  x: u1\n  y: [u1\n", r"ticks\.yaml.*: line 4: "),
+        ("fields:\n  x: u1\n  y: \0\n", r"ticks\.yaml.*: line 3: .*not allowed"),
+        ("fields: {x: u1}\n---\nfields: {x: u1}\n", "line 2: "),
+        ("fields: {x: u1}\n#\udcff", "byte 17 is not UTF-8"),
+        ("fields:\n  x: &a u1\n  y: *a\n", "line 2: anchors and aliases are not taken"),
+        ("fields:\n  x: *a\n", "line 2: anchors and aliases are not taken"),
+        ("fields: " + 60_000 * "[", "line 1: it is nested more than 32 deep"),
+        ("fields: " + 20_000 * "{a: ", "line 1: it is nested more than 32 deep"),
+        ("fields: {x: u1}\n" + 140_000 * "#", "it has 140016 bytes, more than the 131072"),
+        ("fields: {x: u1}\nheader_bytes: " + 5000 * "9", "header_bytes must be a whole number, not '999"),
+        ("fields: {x: u1}\nheader_bytes: 010", "header_bytes must be a whole number, not '010'"),
+        ("fields: {x: u1}\nheader_bytes: true", "header_bytes must be a whole number, not 'true'"),
+        ("fields: {x: u1}\nheader_bytes: .nan", "header_bytes must be a whole number, not '.nan'"),
+        ("fields: {x: u1}\nrecord_bytes: 2001-01-01", "record_bytes must be a whole number, not '2001-01-01'"),
+        ("fields: {x: u1}\nrecord_bytes: 0", "ends at byte 1 of a record of 0 bytes"),
+        ("fields: {x: (0)u1}", "at least one byte"),
+        ("fields: {x: ~}", "field 'x' is '~'"),
+        ("fields: {x: u1, y: u1, x: u2}", "line 1: there are two keys 'x'"),
+        ("fields: {[x]: u1}", "line 1: a key must be a string"),
+        ('fields: {"\\ud800": u1}', "the name of a field must be text"),
+        ('fields: {"\\Uffffffff": u1}', "it is no YAML"),
+        ("%YAML " + 5000 * "1" + ".1\n---\nfields: {x: u1}", "it is no YAML"),
+        ("fields: !!python/object:os.system {x: u9}", "field 'x' is 'u9'"),
     ],
 )
 def test_yaml_that_is_no_layout(text: str, words: str, tmp_path: Path) -> None:
     path = tmp_path / "ticks.yaml"
-    path.write_text(text)
-    with pytest.raises(bf.LayoutError, match=words):
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(bf.LayoutError, match=words) as caught:
         bf.Layout.load(path)
+    assert "ticks.yaml' is no layout: " in str(caught.value)
+    assert len(str(caught.value)) < 600
 
 
 def test_every_type_of_the_guides_table_is_one() -> None:

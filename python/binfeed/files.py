@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from binfeed.errors import DataError, LayoutError, shown
+from binfeed.errors import DataError, LayoutError, shortened, shown
 from binfeed.layout import Layout
 
 PathLike = str | os.PathLike[str]
@@ -64,7 +64,7 @@ def _is_one(file: Any) -> bool:
     if isinstance(file, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray):
         return True
     if hasattr(file, "read"):
-        raise TypeError(f"files must not be open, as {shown(file)} is: give its path, or .read() of it")
+        raise TypeError(f"files must not be open, as {shown(file)} is: give its path, or its bytes with .read()")
     if hasattr(file, "numpy"):
         raise TypeError(f"files must not be tensors, as {shown(file)} is: give paths as strings, bytes as .numpy()")
     return False
@@ -98,9 +98,10 @@ def _memory(data: Buffer, number: int, layout: Layout) -> Source:
     array = np.asarray(data) if isinstance(data, np.ndarray | memoryview) else np.frombuffer(data, np.uint8)
     if array.dtype.itemsize != 1 and not _are_records(array, layout):
         remedy = ".cast('B')" if isinstance(data, memoryview) else ".view(np.uint8)"
-        remedy = "names of files go in a list" if array.dtype.kind in "OU" else f"to read its bytes, {remedy}"
+        remedy = "names of files go in a list" if array.dtype.kind in "OU" else f"{remedy} has it read as bytes"
         raise TypeError(
-            f"{shown(array.dtype)} of shape {shown(array.shape)} is no array of the layout's records; {remedy}"
+            f"an array of {shortened(str(array.dtype), 80)} with the shape {shown(array.shape)} is none of the "
+            f"layout's records; {remedy}"
         )
     if not array.flags.c_contiguous:
         raise ValueError("bytes in memory must be contiguous; copy them first (np.ascontiguousarray)")

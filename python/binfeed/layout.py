@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -272,15 +273,16 @@ def _dict_members(record: Mapping[str, Any], path: str, offset: int) -> tuple[li
     return fields, last
 
 
+def is_name(name: Any) -> bool:
+    """Whether it can name a field or a feature: text that files can keep."""
+    return isinstance(name, str) and name != "" and not re.search("[\ud800-\udfff]", name)
+
+
 def _joined(path: str, name: Any) -> str:
     """The path of a member ``name``."""
-    if not isinstance(name, str) or not name:
-        raise LayoutError(f"the name of a field must be a string that is not empty, not {shown(name)}")
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise LayoutError(f"the name of a field must be text, but {shown(name)} has a lone surrogate") from None
-    return f"{path}.{name}" if path else name
+    if not is_name(name):
+        raise LayoutError(f"the name of a field must be text of at least one character, not {shown(name)}")
+    return f"{path}.{name}" if path else str(name)
 
 
 def _where(path: str) -> str:

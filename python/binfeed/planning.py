@@ -70,7 +70,7 @@ def plan_output(name: str | None, feature: Feature, layout: Layout, window: Wind
         FeatureError: naming the feature, if it does not fit the layout.
     """
     chain = _Chain("the feature" if name is None else f"feature {shown(name)}", feature, layout)
-    name = name or "feature"
+    name = "feature" if name is None else name
     if feature.is_target and (window is None or window.target_offset is None):
         raise FeatureError(f"{chain.where} is a target: open() needs a window=Window(..., target_offset=...) for it")
     columns = [column.spec() for column in chain.columns]
@@ -317,9 +317,9 @@ class _Chain:
         try:
             taken = elements[operation.index] if isinstance(operation, Select) else elements.transpose(operation.axes)
         except (ValueError, IndexError) as error:
-            why = error if isinstance(operation, Select) else "the batch axis is not counted"
+            hint = "" if isinstance(operation, Select) else "; the batch axis is not counted"
             raise FeatureError(
-                f"{self.where}: {written} does not fit a record of shape {shown(self.shape)}: {why}"
+                f"{self.where}: {written} does not fit a record of shape {shown(self.shape)}: {error}{hint}"
             ) from None
         self.shape = taken.shape
         order = np.asarray(taken).ravel()

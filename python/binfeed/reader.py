@@ -18,7 +18,7 @@ from binfeed.batches import Batches, make_schedule
 from binfeed.errors import FeatureError, checked_keywords, shown
 from binfeed.features import Feature, as_feature, field
 from binfeed.files import Buffer, PathLike, Source, explained, find_sources, warn_of_format
-from binfeed.layout import UNNAMED, Layout, as_layout
+from binfeed.layout import UNNAMED, Layout, as_layout, is_name
 from binfeed.order import Shard, Shuffle
 from binfeed.planning import Output, plan_outputs
 from binfeed.state import Fingerprint, State, fingerprint
@@ -503,6 +503,8 @@ def as_features(
     if not features:
         raise FeatureError("features is an empty dict: there is nothing to read")
     for name, feature in features.items():
-        if not isinstance(name, str) or not isinstance(feature, Feature | str):
+        if not is_name(name):
+            raise FeatureError(f"the name of a feature must be text of at least one character, not {shown(name)}")
+        if not isinstance(feature, Feature | str):
             raise FeatureError(f"features must be features by name, but {shown(name)} is {shown(feature)}")
     return {name: as_feature(feature) for name, feature in features.items()}

@@ -340,6 +340,8 @@ def test_windows_are_equal_whoever_counted() -> None:
         (lambda: bf.open(b"", "u1", window=MANY), TypeError, "window must be a Window, such as"),
         (lambda: bf.open(MANY, "u1"), TypeError, "files must be a path, a glob, bytes in memory, or a list of them"),
         (lambda: bf.open([MANY], "u1"), TypeError, "files must be paths, globs or bytes in memory, not Layout"),
+        (lambda: bf.open({"a.bin", "b.bin"}, "u1"), TypeError, "bytes in memory, or a list of them, not {'a.bin', "),
+        (lambda: bf.open({"a.bin": 1}, "u1"), TypeError, "bytes in memory, or a list of them, not {'a.bin': 1}"),
         (lambda: bf.open(HUGE, "u1"), TypeError, "not <int of"),
         (lambda: bf.open("\0" * LONG, "u1"), ValueError, "a path has a NUL byte"),
         (lambda: bf.zip(["a" * LONG]), TypeError, "zip() takes readers one by one, not in a list: zip(*readers)"),

@@ -7,7 +7,7 @@ import glob
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def find_sources(files: PathLike | Buffer | Iterable[PathLike | Buffer], layout:
     """What ``files`` stands for: paths, globs (sorted), bytes in memory, or a list of them (in its order)."""
     if _is_one(files):
         return _sources(files, 0, layout)
-    if not isinstance(files, Iterable):
+    if not isinstance(files, Iterable) or isinstance(files, Set | Mapping):  # a set has no order to keep
         raise TypeError(f"files must be a path, a glob, bytes in memory, or a list of them, not {shown(files)}")
     sources: list[Source] = []
     for file in files:
@@ -132,7 +132,9 @@ def explained(sources: Sequence[Source]) -> Iterator[None]:
     except DataError as error:
         source = next(source for source in sources if os.fsdecode(_name(source)) == error.file)
         hint = _format_hint(source) or _path_hint(source)
-        raise DataError(f"{error}{hint and '; '}{hint}", error.file, error.offset) from None
+        if not hint:
+            raise
+        raise DataError(f"{error}; {hint}", error.file, error.offset) from None
 
 
 def warn_of_format(source: Source, stacklevel: int) -> None:

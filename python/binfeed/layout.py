@@ -257,7 +257,7 @@ def _dict_members(record: Mapping[str, Any], path: str, offset: int) -> tuple[li
     for name, entry in record.items():
         member_path = _joined(path, name)
         parts = entry if isinstance(entry, tuple | list) else (entry,)
-        if not 1 <= len(parts) <= 3 or not isinstance(parts[2:] and parts[2], list | tuple):
+        if not 1 <= len(parts) <= 3 or (len(parts) == 3 and not isinstance(parts[2], list | tuple)):
             raise LayoutError(
                 f"{_where(member_path)}: {shown(entry)} is not a type, (type, offset) or (type, offset, strides)"
             )

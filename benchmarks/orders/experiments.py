@@ -55,7 +55,7 @@ def shuffles(path: Path, rounds: int) -> Results:
     slices = tf.data.Dataset.from_tensor_slices(values).shuffle(10_000, seed=1).batch(TF_BATCH_SIZE)
 
     def ours(batch_size: int, shuffle: Any) -> Callable[[], float]:
-        return lambda: per_second(reader.batches(batch_size, shuffle=shuffle, seed=1)) / 1e6
+        return lambda: per_second(reader.batches(batch_size, shuffle=shuffle)) / 1e6
 
     ways = {
         f"sequential, batch {BATCH_SIZE}": ours(BATCH_SIZE, shuffle=False),
@@ -105,7 +105,7 @@ def windows(path: Path, rounds: int) -> Results:
         reader = bf.open(path, RECORD, features, window=bf.Window(WINDOW))
 
         def measure() -> float:
-            batches = itertools.islice(reader.batches(TF_BATCH_SIZE, shuffle=shuffle, seed=1), 2000)
+            batches = itertools.islice(reader.batches(TF_BATCH_SIZE, shuffle=shuffle), 2000)
             return per_second(batches) * WINDOW * row_bytes / 1e9
 
         return measure
@@ -134,7 +134,7 @@ def cold(path: Path, rounds: int) -> Results:
             with bf.open(path, RECORD, FEATURES) as reader:
                 if not ahead:
                     reader.read_ahead = lambda *_: None  # type: ignore[method-assign]
-                return per_second(itertools.islice(reader.batches(BATCH_SIZE, shuffle=shuffle, seed=1), batches)) / 1e6
+                return per_second(itertools.islice(reader.batches(BATCH_SIZE, shuffle=shuffle), batches)) / 1e6
 
         return measure
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from binfeed import _core
-from binfeed.errors import StateError, suggestion
-from binfeed.numbers import non_negative, positive
+from binfeed.errors import StateError, one_of
+from binfeed.numbers import MAX_SIZE, flag, non_negative, positive
 from binfeed.order import Schedule, Shard, Shuffle, find_shard, make_epoch_order
 from binfeed.state import State, check_state, make_state
 
@@ -35,20 +35,14 @@ def make_schedule(
     """What :meth:`Reader.batches` was asked for, checked."""
     batch_size = positive("batch_size", batch_size)
     number, count = find_shard(shard)
-    if shard_remainder not in ("drop", "pad"):
-        raise ValueError(
-            f"there is no shard_remainder {shard_remainder!r}{suggestion(str(shard_remainder), ('drop', 'pad'))}"
-        )
     place = {"epoch": 0, "position": 0} if state is None else check_state(state)
-    if state is not None and seed is None:
-        seed = place["seed"]
-    if count > 1 and shuffle and seed is None:
-        raise ValueError("shards that shuffle need the same seed: give one with seed=")
     order = make_epoch_order(
         reader.starts(),
         reader.sample_bytes,
         shuffle=shuffle,
         seed=seed,
+        state_seed=place.get("seed"),
+        shards=count,
         cycle_length=cycle_length,
         block_length=block_length,
     )
@@ -57,15 +51,16 @@ def make_schedule(
         for name, asked in (("order", str(order)), ("seed", order.seed)):
             if place[name] != asked:
                 raise StateError(f"the state is of {name} {place[name]!r}, but {asked!r} is asked for")
-        if place["position"] > order.samples:
-            raise StateError(f"the state is damaged: position {place['position']} of {order.samples} samples")
+        if place["position"] > order.samples or place["epoch"] > MAX_SIZE:
+            where = f"position {place['position']} of {order.samples} samples in epoch {place['epoch']}"
+            raise StateError(f"the state is damaged: there is no {where}")
     return Schedule(
         order=order,
         batch_size=batch_size,
-        drop_remainder=drop_remainder,
+        drop_remainder=flag("drop_remainder", drop_remainder),
         shard=number,
         shards=count,
-        pads=shard_remainder == "pad",
+        pads=one_of("shard_remainder", shard_remainder, ("drop", "pad")) == "pad",
         first_epoch=place["epoch"],
         first_position=place["position"],
         epochs=None if epochs is None else positive("epochs", epochs),
@@ -131,12 +126,16 @@ class Batches(Iterator["Element"]):
         return batch
 
     def skip(self, batches: int) -> Self:
-        """Leave out the next ``batches`` batches, or all there are, without reading them; returns the iterator."""
+        """Leave out the next ``batches`` batches, or all there are, without reading them; returns the iterator.
+
+        Raises:
+            ValueError: if ``batches`` is negative, or where there is no end, beyond epoch 2^62.
+        """
         left = non_negative("batches", batches)
         with self._lock:
             if self._count is not None:
                 left = min(left, self._count - self._given)
-            self._given += left
+            given = self._given + left
             if left > self._epoch.batches - self._next:
                 left -= self._epoch.batches - self._next
                 # Epochs behind the first one have the same number of batches each.
@@ -145,6 +144,7 @@ class Batches(Iterator["Element"]):
                 left -= whole * per_epoch
                 self._start(self._epoch.number + 1 + whole)
             self._next += left
+            self._given = given
         return self
 
     def state(self) -> State:
@@ -154,13 +154,17 @@ class Batches(Iterator["Element"]):
         that have given the same number of batches have the same state, and it serves any number of shards.
 
         Raises:
-            OSError: if a file is no longer there.
+            DataError: if a file was replaced or written to since the reader was opened.
+            OSError: if it is no longer there.
         """
         with self._lock:
             position = self._epoch.position_after(self._next)
             is_at_end = self._next == self._epoch.batches
             epoch, position = (self._epoch.number + 1, 0) if is_at_end else (self._epoch.number, position)
         return make_state(self._reader.fingerprint, self._schedule.order, epoch, position)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("batches cannot be copied or pickled: pass their state() on, and give it to batches() there")
 
     def _enter_epoch_of_next(self) -> None:
         while self._next == self._epoch.batches:

@@ -6,7 +6,7 @@ import difflib
 import functools
 import inspect
 import reprlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -89,6 +89,17 @@ def suggestion(name: str, known: Iterable[str]) -> str:
         return f"; did you mean {shown(near[0])}?"
     listed = ", ".join(map(shown, names[:_MAX_NAMES]))
     return shortened(f"; there are {listed}{', ...' if len(names) > _MAX_NAMES else ''}", 400) if names else ""
+
+
+def one_of(name: str, value: str, known: Sequence[str]) -> str:
+    """``value`` if it is one of ``known``.
+
+    Raises:
+        ValueError: if it is not, with a suggestion.
+    """
+    if isinstance(value, str) and value in known:
+        return value
+    raise ValueError(f"there is no {name} {shown(value)}{suggestion(shown(value), known)}")
 
 
 def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:

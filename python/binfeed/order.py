@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, Union
 
+import numpy as np
+
 from binfeed import _core
-from binfeed.errors import checked_constructor, suggestion
-from binfeed.numbers import non_negative, positive, whole
+from binfeed.errors import checked_constructor, one_of, shown
+from binfeed.numbers import MAX_SIZE, non_negative, positive, whole
 
 #: Bytes of the files that a block of a block shuffle is made of, unless told otherwise: enough for a disk to read at
 #: its full speed.
 _BLOCK_BYTES = 1 << 20
-_MAX_SEED = 2**64 - 1
+MAX_SEED = 2**64 - 1
 #: Passes over an endless dataset are so many epochs apart.
 ENDLESS_EPOCHS = 2**32
 
@@ -36,15 +38,17 @@ class BlockShuffle:
 
     Raises:
         ValueError: if a number is less than 1.
+        TypeError: if it is not whole.
     """
 
     block_samples: int | None = None
     window_blocks: int = 64
 
     def __post_init__(self) -> None:
+        # As ints, so that equal shuffles are equal, whoever counted.
         if self.block_samples is not None:
-            positive("block_samples", self.block_samples)
-        positive("window_blocks", self.window_blocks)
+            object.__setattr__(self, "block_samples", positive("block_samples", self.block_samples))
+        object.__setattr__(self, "window_blocks", positive("window_blocks", self.window_blocks))
 
 
 class InputContext(Protocol):
@@ -108,36 +112,55 @@ def make_epoch_order(
     *,
     shuffle: Shuffle,
     seed: int | None,
+    state_seed: int | None,
+    shards: int,
     cycle_length: int,
     block_length: int,
 ) -> EpochOrder:
-    """Check and complete what the user asked for; samples of files begin ``sample_bytes`` apart."""
+    """Check and complete what the user asked for; samples of files begin ``sample_bytes`` apart.
+
+    ``state_seed`` is that of the state to go on from, if there is one; ``shards`` share the order.
+    """
     cycle_length = positive("cycle_length", cycle_length)
     block_length = positive("block_length", block_length)
     kind = _shuffle_kind(shuffle, sample_bytes)
-    if kind is not None and cycle_length > 1:
-        raise ValueError(f"shuffle={shuffle!r} already mixes the files: leave out cycle_length={cycle_length}")
-    if kind is not None and seed is None:
-        seed = secrets.randbits(53)  # which JSON readers of any language keep
-    seed = whole("seed", seed or 0)
-    if not 0 <= seed <= _MAX_SEED:
-        raise ValueError(f"seed must be from 0 to 2^64 - 1, not {seed}")
-    return EpochOrder(starts, cycle_length, block_length, kind, seed)
+    if kind is None:
+        if seed is not None:
+            raise ValueError(f"seed={shown(seed)} is of no use without a shuffle: leave it out, or give shuffle=True")
+        return EpochOrder(starts, cycle_length, block_length, None, 0)
+    if cycle_length > 1:
+        raise ValueError(f"shuffle={shown(shuffle)} already mixes the files: leave out cycle_length={cycle_length}")
+    if seed is None and state_seed is None and shards > 1:
+        raise ValueError("shards that shuffle need the same seed: give one with seed=")
+    return EpochOrder(starts, cycle_length, block_length, kind, _find_seed(state_seed if seed is None else seed))
+
+
+def _find_seed(seed: int | None) -> int:
+    """``seed``, or a random one."""
+    if seed is None:
+        return secrets.randbits(53)  # which JSON readers of any language keep
+    number = whole("seed", seed)
+    if not 0 <= number <= MAX_SEED:
+        raise ValueError(f"seed must be from 0 to 2^64 - 1, not {shown(number)}")
+    return number
 
 
 def _shuffle_kind(shuffle: Shuffle, sample_bytes: int) -> str | BlockShuffle | None:
-    if shuffle is None or shuffle is False:
+    if shuffle is None:
         return None
-    if shuffle is True or shuffle == "global":
-        return "global"
-    if shuffle == "block":
-        shuffle = BlockShuffle()
-    if isinstance(shuffle, BlockShuffle):
-        block_samples = shuffle.block_samples or max(_BLOCK_BYTES // sample_bytes, 1)
-        return dataclasses.replace(shuffle, block_samples=block_samples)
+    if isinstance(shuffle, bool | np.bool_):
+        return "global" if shuffle else None
     if isinstance(shuffle, str):
-        raise ValueError(f"there is no shuffle {shuffle!r}{suggestion(shuffle, ('global', 'block'))}")
-    raise TypeError(f"shuffle must be True, False, 'global', 'block' or a BlockShuffle, not {shuffle!r}")
+        if one_of("shuffle", shuffle, ("global", "block")) == "global":
+            return "global"
+        shuffle = BlockShuffle()
+    if not isinstance(shuffle, BlockShuffle):
+        raise TypeError(
+            f"shuffle must be True, False, 'global', 'block' or a BlockShuffle, not {shown(shuffle)}; "
+            "it is no size of a buffer: True shuffles all samples"
+        )
+    block_samples = shuffle.block_samples or max(_BLOCK_BYTES // sample_bytes, 1)
+    return dataclasses.replace(shuffle, block_samples=block_samples)
 
 
 @dataclass(frozen=True)
@@ -233,17 +256,29 @@ class Schedule:
         return self._in_core.access_pattern()
 
     def epoch(self, number: int) -> Epoch:
-        """The batches of epoch ``number``."""
+        """The batches of epoch ``number``.
+
+        Raises:
+            ValueError: if there is no such number.
+        """
+        if number > MAX_SIZE:
+            raise ValueError(f"there are 2^62 epochs, and epoch {shown(number)} is not among them")
         first = self.first_position if number == self.first_epoch else 0
         return Epoch(number, self._in_core.order(number), self.batch_size, first, self.shards)
 
     def total(self, per_epoch: Callable[[Epoch], int]) -> int | None:
-        """The sum over all epochs; None if that has no end."""
+        """The sum over all epochs; None if that has no end.
+
+        Raises:
+            ValueError: if it is no number that fits.
+        """
         first = per_epoch(self.epoch(self.first_epoch))
         of_another = per_epoch(self.epoch(self.first_epoch + 1))
         if self.epochs is None:
             return None if of_another > 0 else first
         later = self.epochs - self.first_epoch - 1
+        if later * of_another > MAX_SIZE:
+            raise ValueError(f"{self.epochs} epochs of {of_another} batches are more than 2^62: epochs=None has no end")
         return first + later * of_another if later >= 0 else 0
 
     @property
@@ -283,8 +318,9 @@ def find_shard(shard: Shard | None) -> tuple[int, int]:
         else:
             number, count = shard.input_pipeline_id, shard.num_input_pipelines
     except (AttributeError, ValueError):
-        raise TypeError(f"shard must be (number, count) or a tf.distribute.InputContext, not {shard!r}") from None
+        raise TypeError(f"shard must be (number, count) or a tf.distribute.InputContext, not {shown(shard)}") from None
     count = positive("the number of shards", count)
-    if non_negative("the number of a shard", number) >= count:
+    number = non_negative("the number of a shard", number)
+    if number >= count:
         raise ValueError(f"there is no shard {number} of {count}: they are numbered from 0 to {count - 1}")
     return number, count

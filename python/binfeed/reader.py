@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import builtins
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Union, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from binfeed.errors import FeatureError, checked_keywords, shown
 from binfeed.features import Feature, as_feature, field
 from binfeed.files import Buffer, PathLike, Source, explained, find_sources, warn_of_format
 from binfeed.layout import UNNAMED, Layout, as_layout, is_name
+from binfeed.numbers import flag, whole
 from binfeed.order import Shard, Shuffle
 from binfeed.planning import Output, plan_outputs
 from binfeed.state import Fingerprint, State, fingerprint
@@ -102,7 +102,7 @@ class Reader(ABC):
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """What a state must find again, as it was when first asked for."""
+        """What a state must find again. It is made when first asked for, of the files as they were opened."""
         return fingerprint(self.record_readers())
 
     @property
@@ -129,11 +129,11 @@ class Reader(ABC):
                 return self.take(np.arange(begin, end, step))
             return self._batch(_core.Order.sequential(size), begin, max(end - begin, 0))
         try:
-            number = operator.index(index)
+            number = whole("index", index)
         except TypeError:
-            raise TypeError(f"a sample's index is a whole number or a slice, not {index!r}") from None
+            raise TypeError(f"a sample's index is a whole number or a slice, not {shown(index)}") from None
         if not -size <= number < size:
-            raise IndexError(f"there is no sample {number}: the reader has {size}")
+            raise IndexError(f"there is no sample {shown(number)}: the reader has {size}")
         arrays = self.read(_core.Order.sequential(size), number % size, 1)
         sample: Element = self.pack(array[0] for array in arrays)
         return sample
@@ -152,13 +152,10 @@ class Reader(ABC):
             IndexError: for an index outside ``[0, len(reader))``.
             TypeError: for indices that are not whole numbers in one dimension.
         """
-        numbers = np.asarray(indices)
-        if numbers.size == 0:
-            numbers = numbers.astype(np.int64)
-        if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
-            raise TypeError(
-                f"indices must be whole numbers in one dimension, not {numbers.dtype} of shape {numbers.shape}"
-            )
+        numbers = _as_indices(indices)
+        beyond = numbers[numbers >= len(self)]  # which may not fit into the core's integers
+        if beyond.size > 0:
+            raise IndexError(f"there is no sample {shown(int(beyond[0]))}: the reader has {len(self)}, from 0 on")
         order = _core.Order.listed(numbers.astype(np.int64), len(self))
         return self._batch(order, 0, len(numbers))
 
@@ -275,6 +272,7 @@ class Reader(ABC):
         """
         from binfeed.tensorflow.dataset import make_dataset  # noqa: PLC0415  (TensorFlow is imported when used)
 
+        reshuffles = flag("reshuffle_each_iteration", reshuffle_each_iteration)
         schedule = make_schedule(
             self,
             batch_size,
@@ -292,7 +290,7 @@ class Reader(ABC):
             self,
             schedule,
             label=label,
-            reshuffles=reshuffle_each_iteration and schedule.order.shuffle is not None and state is None,
+            reshuffles=reshuffles and schedule.order.shuffle is not None and state is None,
             num_parallel_calls=num_parallel_calls,
             prefetch=prefetch,
             engine=engine,
@@ -303,6 +301,12 @@ class Reader(ABC):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a reader cannot be copied or pickled: open() the same files where it is needed; "
+            "the state() of its batches goes along"
+        )
 
     def _batch(self, order: _core.Order, position: int, count: int) -> Element:
         batch: Element = self.pack(self.read(order, position, count))
@@ -343,6 +347,7 @@ class RecordReader(Reader):
             )
         self._starts = self.core.starts()
         self._sample_bytes = self.core.sample_bytes()
+        self.files = self.core.files()  # as they were opened: states are asked for when the reader is closed as well
 
     def starts(self) -> Sequence[int]:
         return self._starts
@@ -508,3 +513,16 @@ def as_features(
         if not isinstance(feature, Feature | str):
             raise FeatureError(f"features must be features by name, but {shown(name)} is {shown(feature)}")
     return {name: as_feature(feature) for name, feature in features.items()}
+
+
+def _as_indices(indices: Sequence[int] | Array) -> Array:
+    """Whole numbers in one dimension, of whatever size; no array of NumPy's integers holds all of them."""
+    numbers = np.asarray(indices)
+    if numbers.size == 0:
+        numbers = numbers.astype(np.int64)
+    if numbers.dtype.kind in "fO" and not isinstance(indices, np.ndarray):  # what no integer of NumPy's holds
+        numbers = np.array(indices, object)
+    is_whole = numbers.dtype.kind in "iu" or all(type(number) is int for number in numbers.flat)
+    if numbers.ndim != 1 or not is_whole:
+        raise TypeError(f"indices must be whole numbers in one dimension, not {numbers.dtype} of shape {numbers.shape}")
+    return numbers

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,21 +13,40 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from binfeed.errors import StateError
+from binfeed import _core
+from binfeed.errors import DataError, StateError, shown
 from binfeed.files import Source
-from binfeed.order import EpochOrder
+from binfeed.order import MAX_SEED, EpochOrder
+from binfeed.window import core_window
 
 if TYPE_CHECKING:
     from binfeed.reader import RecordReader
 
 State = dict[str, Any]
 
-VERSION = 1
+VERSION = 2
+#: What a state holds. Numbers are from 0 to ``MAX_SEED``, the largest of them.
+_FIELDS: dict[str, type] = {
+    "version": int,
+    "layout": str,
+    "features": str,
+    "window": str,
+    "file_count": int,
+    "files": str,
+    "order": str,
+    "seed": int,
+    "epoch": int,
+    "position": int,
+    "checksum": str,
+}
 #: Files are told apart in so many groups, so that a state is small for any number of them.
-_MAX_GROUPS = 48
-#: Of each end of a file, what its digest is made of.
-_END_BYTES = 4096
-_DIGEST_BYTES = 4
+_MAX_GROUPS = 32
+_DIGEST_BYTES = 8
+#: A file is known by some of its pages: the first, the last and others between them, at equal distances.
+_PAGE_BYTES = 4096
+_MAX_PAGES_PER_FILE = 16
+#: Pages of all files together, unless these are more than half as many.
+_MAX_PAGES = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +55,7 @@ class Fingerprint:
 
     Attributes:
         layout, features, window: digests of what makes a sample.
-        files: one digest of each group of successive files, made of their names, sizes, and first and last bytes.
+        files: one digest of each group of successive files, made of their names, sizes and some of their pages.
         paths: the files themselves, to name one that has changed.
     """
 
@@ -54,8 +75,8 @@ class Fingerprint:
             "files": "".join(self.files),
         }
 
-    def check(self, state: Mapping[str, Any]) -> None:
-        """Raise StateError unless ``state`` is of the same samples."""
+    def check(self, state: State) -> None:
+        """Raise StateError unless ``state``, which has been checked itself, is of the same samples."""
         for name in ("layout", "features", "window"):
             if state[name] != getattr(self, name):
                 raise StateError(f"the state is of another {name} than the reader's: samples would not be the same")
@@ -72,17 +93,26 @@ class Fingerprint:
             if old != new
         ]
         if changed:
-            raise StateError(f"the state is of other files: {', '.join(changed)} changed since (name, size or content)")
+            others = f" and {len(changed) - 2} more" if len(changed) > 2 else ""
+            named = f"{', '.join(changed[:2])}{others}"
+            raise StateError(f"the state is of other files: {named} changed since (name, size or content)")
 
 
 def fingerprint(readers: Sequence[RecordReader]) -> Fingerprint:
-    """Of the samples that the readers give side by side."""
+    """Of the samples that the readers give side by side, and of their files as they were opened.
+
+    Raises:
+        DataError: if a file was replaced or written to since then.
+        OSError: if it is no longer there.
+    """
     sources = [source for reader in readers for source in reader.sources]
-    digests = [_file_digest(source) for source in sources]
+    pages = min(max(_MAX_PAGES // len(sources), 2), _MAX_PAGES_PER_FILE)
+    digests = [_file_digest(source, pages) for source in sources]
+    _check_unchanged(sources, [file for reader in readers for file in reader.files])
     return Fingerprint(
-        layout=_digest(repr([reader.layout.fields for reader in readers]).encode(), *map(_frame, readers)),
+        layout=_digest(*(_canonical(_layout_key(reader)) for reader in readers)),
         features=_digest(*(_canonical(reader.features) for reader in readers)),
-        window=_digest(repr([reader.window for reader in readers]).encode()),
+        window=_digest(*(_canonical(reader.window) for reader in readers)),
         files=tuple(_digest(*digests[first:end]) for first, end in _groups(len(sources))),
         paths=tuple(os.fsdecode(_name(source)) for source in sources),
     )
@@ -90,7 +120,7 @@ def fingerprint(readers: Sequence[RecordReader]) -> Fingerprint:
 
 def make_state(found: Fingerprint, order: EpochOrder, epoch: int, position: int) -> State:
     """The state of an iterator that goes on at ``position`` of ``epoch``."""
-    return {
+    state = {
         "version": VERSION,
         **found.as_dict(),
         "order": str(order),
@@ -98,26 +128,37 @@ def make_state(found: Fingerprint, order: EpochOrder, epoch: int, position: int)
         "epoch": epoch,
         "position": position,
     }
+    return {**state, "checksum": _checksum(state)}
 
 
 def check_state(state: object) -> State:
-    """``state`` if it is one of this version.
+    """``state`` if it is one of this version, as it was made.
 
     Raises:
         StateError: if it is not.
     """
     if not isinstance(state, Mapping) or "version" not in state:
-        raise StateError(f"not a state of binfeed: {state!r}")
-    if state["version"] != VERSION:
-        raise StateError(f"the state has version {state['version']!r}, this binfeed reads version {VERSION}")
-    texts = ("layout", "features", "window", "files", "order")
-    numbers = ("file_count", "seed", "epoch", "position")
-    for name in texts + numbers:
-        value = state.get(name)
-        is_right = isinstance(value, str) if name in texts else type(value) is int and value >= 0
+        raise StateError(f"not a state of binfeed: {shown(state)}")
+    if type(state["version"]) is not int or state["version"] != VERSION:
+        raise StateError(
+            f"the state has version {shown(state['version'])}, but this binfeed reads version {VERSION}: "
+            "start anew, or use the release that wrote it"
+        )
+    for name in (*_FIELDS, *state):
+        value: Any = state.get(name)
+        is_right = type(value) is _FIELDS.get(name) and (isinstance(value, str) or 0 <= value <= MAX_SEED)
         if not is_right:
-            raise StateError(f"the state is damaged: {name} is {value!r}")
+            raise StateError(f"the state is damaged: {shown(name)} is {shown(value)}")
+    if state["checksum"] != _checksum(state):
+        raise StateError("the state is damaged: its checksum does not fit")
+    if len(state["files"]) != 2 * _DIGEST_BYTES * min(state["file_count"], _MAX_GROUPS):
+        raise StateError(f"the state is damaged: files is {shown(state['files'])}")
     return dict(state)
+
+
+def _checksum(state: Mapping[str, Any]) -> str:
+    content = {name: value for name, value in state.items() if name != "checksum"}
+    return _digest(json.dumps(content, sort_keys=True).encode())
 
 
 def _groups(files: int) -> list[tuple[int, int]]:
@@ -126,7 +167,9 @@ def _groups(files: int) -> list[tuple[int, int]]:
 
 
 def _named(paths: Sequence[str]) -> str:
-    return repr(paths[0]) if len(paths) == 1 else f"one of the {len(paths)} files from {paths[0]!r} to {paths[-1]!r}"
+    if len(paths) == 1:
+        return repr(paths[0])
+    return f"one of the {len(paths)} files from {paths[0]!r} to {paths[-1]!r}"
 
 
 def _digest(*parts: bytes) -> str:
@@ -137,39 +180,98 @@ def _digest(*parts: bytes) -> str:
     return digest.hexdigest()
 
 
-def _frame(reader: RecordReader) -> bytes:
-    layout = reader.layout
-    return repr((layout.record_bytes, layout.header_bytes, layout.footer_bytes)).encode()
-
-
 def _name(source: Source) -> bytes:
     return source if isinstance(source, bytes) else source[0]
 
 
-def _file_digest(source: Source) -> bytes:
+def _file_digest(source: Source, pages: int) -> bytes:
     """A file may have moved to another folder, so only the last part of its name counts."""
-    name = Path(os.fsdecode(_name(source))).name
+    name = os.fsencode(Path(os.fsdecode(_name(source))).name)
     if isinstance(source, bytes):
         with Path(os.fsdecode(source)).open("rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
-            head = file.read(_END_BYTES)
-            file.seek(max(size - _END_BYTES, 0))
-            tail = file.read(_END_BYTES)
+            content = [os.pread(file.fileno(), _PAGE_BYTES, at) for at in _page_offsets(size, pages)]
     else:
         size = source[1].size
-        head, tail = source[1][:_END_BYTES].tobytes(), source[1][-_END_BYTES:].tobytes()
-    return _digest(os.fsencode(name), str(size).encode(), head, tail).encode()
+        content = [source[1][at : at + _PAGE_BYTES].tobytes() for at in _page_offsets(size, pages)]
+    return _digest(name, str(size).encode(), *content).encode()
+
+
+def _page_offsets(size: int, pages: int) -> list[int]:
+    """Of so many pages, or of all there are, from the first to the last."""
+    last = (size - 1) // _PAGE_BYTES
+    count = min(pages, last + 1)
+    return [number * last // max(count - 1, 1) * _PAGE_BYTES for number in range(count)]
+
+
+def _check_unchanged(sources: Sequence[Source], then: Sequence[_core.FileSpec]) -> None:
+    """Raise DataError if a file is not the one that was opened. To be called after what is known of it was read."""
+    files = [(source, file) for source, file in zip(sources, then, strict=True) if isinstance(source, bytes)]
+    if not files:
+        return
+    paths, opened = zip(*files, strict=True)
+    # The core knows what tells files apart, and opens these again.
+    now = _core.Reader(
+        sources=paths,
+        record_bytes=1,
+        header_bytes=0,
+        footer_bytes=0,
+        outputs=[],
+        array_types=[],
+        window=core_window(None),
+        instruction_set=_core.default_instruction_set(),
+    ).files()
+    if _identities(opened) == _identities(now):
+        return
+    for path, old, new in zip(paths, opened, now, strict=True):
+        if _identities([old]) != _identities([new]):
+            name = os.fsdecode(path)
+            raise DataError(f"{name!r} was replaced or written to since it was opened; open it again", name, offset=0)
+
+
+def _identities(files: Sequence[_core.FileSpec]) -> bytes:
+    """What the core knows files by, in a form that can be compared."""
+    return _core.read_plan_bytes(
+        files=files,
+        record_bytes=1,
+        header_bytes=0,
+        footer_bytes=0,
+        window=core_window(None),
+        outputs=[],
+        arrays=[],
+        schedule=None,
+    )
+
+
+def _layout_key(reader: RecordReader) -> list[Any]:
+    layout = reader.layout
+    return [layout.fields, layout.record_bytes, layout.header_bytes, layout.footer_bytes]
 
 
 def _canonical(value: Any) -> bytes:
-    """Bytes that are equal for equal features, whatever their parameters are."""
+    """Bytes that are equal for equal descriptions, however their numbers are given.
+
+    They are made of what was described, not of the plan that the core is given: a state outlives a release.
+    """
     if isinstance(value, np.ndarray):
         return repr((value.shape, value.dtype.str)).encode() + value.tobytes()
     if dataclasses.is_dataclass(value):
         fields = [getattr(value, field.name) for field in dataclasses.fields(value)]
         return type(value).__name__.encode() + _canonical(fields)
+    if isinstance(value, slice):
+        return b"slice" + _canonical([value.start, value.stop, value.step])
     if isinstance(value, Mapping):
         return _canonical([list(pair) for pair in value.items()])
     if isinstance(value, list | tuple):
         return b"(" + b",".join(_canonical(item) for item in value) + b")"
+    if isinstance(value, np.generic):
+        return _canonical(value.item())
+    if isinstance(value, int | float):
+        return repr(_as_int(value)).encode()
     return repr(value).encode()
+
+
+def _as_int(number: float) -> float:
+    """``number`` as an int if it is one: 1, 1.0 and True do the same, but 0.0 and -0.0 do not."""
+    is_int = math.isfinite(number) and number == int(number) and (number != 0 or math.copysign(1, number) > 0)
+    return int(number) if is_int else number

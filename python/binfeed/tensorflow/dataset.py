@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from binfeed.errors import FeatureError, suggestion
+from binfeed.errors import FeatureError, one_of, shown, suggestion
 from binfeed.machine import processors
-from binfeed.numbers import positive
+from binfeed.numbers import non_negative, positive, whole
 from binfeed.order import Schedule
 from binfeed.planning import Output
 from binfeed.reader import Reader
@@ -63,13 +63,12 @@ def make_dataset(
     engine: str,
 ) -> tf.data.Dataset:
     """See :meth:`binfeed.Reader.to_tf_dataset`."""
-    if engine not in ENGINES:
-        raise ValueError(f"there is no engine {engine!r}{suggestion(engine, ENGINES)}")
-    if prefetch < 0 and prefetch != tf.data.AUTOTUNE:
-        raise ValueError(f"prefetch must be a number of batches, 0 for none or tf.data.AUTOTUNE, not {prefetch}")
+    engine = one_of("engine", engine, ENGINES)
+    if whole("prefetch", prefetch) != tf.data.AUTOTUNE:
+        prefetch = non_negative("prefetch", prefetch)
     elements = Elements(tuple(reader.outputs), _arrangement(reader, label))
     is_graph = engine == "graph" or (engine == "auto" and _graph_engine_reads(reader))
-    if num_parallel_calls is None or num_parallel_calls == tf.data.AUTOTUNE:
+    if num_parallel_calls is None or whole("num_parallel_calls", num_parallel_calls) == tf.data.AUTOTUNE:
         calls = int(tf.data.AUTOTUNE) if is_graph else min(processors(), MAX_DEFAULT_PARALLEL_CALLS)
     else:
         calls = positive("num_parallel_calls", num_parallel_calls)
@@ -97,14 +96,19 @@ def _warn_once(message: str) -> None:
 def _arrangement(reader: Reader, label: str | None) -> Callable[[Iterable[Any]], Any]:
     if label is None:
         return reader.pack
+    if not isinstance(label, str):
+        raise TypeError(
+            f"label must be the name of one feature, not {shown(label)}; for several, leave it out and take them "
+            "from the batches with .map()"
+        )
     structure = reader.pack(output.name for output in reader.outputs)
     if not isinstance(structure, dict):
         raise FeatureError(
-            f"label={label!r} needs features by name, but this reader gives "
+            f"label={shown(label)} needs features by name, but this reader gives "
             f"{'a tuple of readers' if isinstance(structure, tuple) else 'bare arrays'}"
         )
     if label not in structure:
-        raise FeatureError(f"label={label!r} is not a feature{suggestion(label, structure)}")
+        raise FeatureError(f"label={shown(label)} is not a feature{suggestion(label, structure)}")
     if len(structure) == 1:
         raise FeatureError(f"label={label!r} is the only feature: there is nothing left to learn from")
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
+import itertools
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 import tensorflow as tf
 
-from binfeed.errors import LayoutError, checked_keywords
+from binfeed.errors import DataError, LayoutError, checked_keywords
 from binfeed.features import Feature
 from binfeed.layout import Layout, as_layout
-from binfeed.machine import processors
-from binfeed.numbers import positive
+from binfeed.numbers import flag, positive
 from binfeed.planning import plan_outputs
-from binfeed.reader import as_features
+from binfeed.reader import Reader, as_features
 from binfeed.reader import open as open_files
 from binfeed.tensorflow.ops import load_ops
 from binfeed.tensorflow.plan import plan_bytes, tensor_spec
@@ -47,6 +51,7 @@ def decode(
         FeatureError, LayoutError: if ``features`` do not fit the layout.
         ImportError: where the ops cannot be loaded.
     """
+    many = flag("many", many)
     layout = as_layout(layout)
     asked = as_features(features, layout)
     outputs = plan_outputs(asked, layout)
@@ -54,7 +59,7 @@ def decode(
     specs = [tensor_spec(output, ()) for output in outputs]
     records = tf.convert_to_tensor(records, tf.string)
     arrays = load_ops().binfeed_decode(
-        records=records, plan=plan, output_types=[spec.dtype for spec in specs], many=bool(many)
+        records=records, plan=plan, output_types=[spec.dtype for spec in specs], many=many
     )
     leading = tf.TensorShape([None]) if many else records.shape
     for array, spec in zip(arrays, specs, strict=True):
@@ -66,16 +71,19 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
     """:class:`tf.data.FixedLengthRecordDataset`, which also decodes.
 
     Without ``layout`` it is that class. With it, elements are batches of features, as
-    :meth:`binfeed.Reader.to_tf_dataset` gives them.
+    :meth:`binfeed.Reader.to_tf_dataset` gives them, of the same records in the same order.
+
+    Files that cannot be opened, or are no whole number of records, are errors when the dataset is iterated, the same
+    as without ``layout``: TensorFlow's class reads them then.
 
     Args:
-        filenames: a tensor or dataset of file names.
+        filenames: a tensor or dataset of file names, each as it is: no patterns.
         record_bytes: of each record.
         header_bytes: before the first record of each file.
         footer_bytes: behind the last record of each file.
         buffer_size: bytes to read ahead, of scalar strings.
         compression_type: ``""``, ``"ZLIB"`` or ``"GZIP"``.
-        num_parallel_reads: files to take turns; ``tf.data.AUTOTUNE`` for as many as there are processors.
+        num_parallel_reads: files to take turns; ``tf.data.AUTOTUNE`` for as many as TensorFlow chooses.
         name: of the operation.
         layout: of the records, ``record_bytes`` bytes each.
         features: what comes out, as in :func:`binfeed.open`.
@@ -107,24 +115,49 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
         if framed.record_bytes != record_bytes:
             raise LayoutError(f"record_bytes is {record_bytes}, but the layout's records have {framed.record_bytes}")
         batch_size = positive("batch_size", batch_size)
-        paths = _paths(filenames)
-        if paths is not None and not compression_type:
-            reader = open_files(paths, framed, features)
-            reads = processors() if num_parallel_reads == tf.data.AUTOTUNE else num_parallel_reads
-            return reader.to_tf_dataset(batch_size, cycle_length=reads or 1)
+        # Made in any case, since it checks its arguments.
         strings = tf.data.FixedLengthRecordDataset(
             filenames, record_bytes, header_bytes, footer_bytes, buffer_size, compression_type, num_parallel_reads, name
         )
+        reader = None if compression_type else _open(filenames, framed, features)
+        if reader is not None:
+            return reader.to_tf_dataset(batch_size, cycle_length=_files_in_turns(num_parallel_reads))
         return strings.batch(batch_size).map(
             lambda records: decode(records, framed, features), num_parallel_calls=tf.data.AUTOTUNE
         )
 
 
-def _paths(filenames: Any) -> list[str] | None:
-    """The names, where they are known already."""
+def _open(
+    filenames: Any, layout: Layout, features: Mapping[str, Feature | str] | Feature | str | None
+) -> Reader | None:
+    """A reader of the files; None where they are not known yet, or are none that it can read."""
     if isinstance(filenames, tf.data.Dataset):
         return None
-    names = tf.convert_to_tensor(filenames, tf.string)
+    names = tf.convert_to_tensor(tf.nest.map_structure(_as_text, filenames), tf.string)
     if not hasattr(names, "numpy"):  # within a graph
         return None
-    return [name.decode() for name in tf.reshape(names, [-1]).numpy()]
+    paths = [Path(os.fsdecode(name)) for name in tf.reshape(names, [-1]).numpy()]
+    with contextlib.suppress(OSError, DataError):
+        # What exists is not taken for a pattern.
+        return open_files(paths, layout, features) if paths and all(path.exists() for path in paths) else None
+    return None
+
+
+def _as_text(name: Any) -> Any:
+    return os.fspath(name) if isinstance(name, os.PathLike) else name
+
+
+def _files_in_turns(num_parallel_reads: int | None) -> int:
+    if num_parallel_reads is None:
+        return 1
+    return _autotuned_cycle_length() if num_parallel_reads == tf.data.AUTOTUNE else num_parallel_reads
+
+
+@functools.cache
+def _autotuned_cycle_length() -> int:
+    """How many files TensorFlow lets take turns if it is to choose: it does not say, but its order shows."""
+    turns = tf.data.Dataset.range(1 << 16).interleave(
+        lambda number: tf.data.Dataset.from_tensors(number).repeat(2), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    # A first element of each, until the first one has its second turn.
+    return sum(1 for _ in itertools.takewhile(lambda number: number > 0, turns.skip(1).as_numpy_iterator())) + 1

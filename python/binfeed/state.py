@@ -152,7 +152,7 @@ def check_state(state: object) -> State:
     if state["checksum"] != _checksum(state):
         raise StateError("the state is damaged: its checksum does not fit")
     if len(state["files"]) != 2 * _DIGEST_BYTES * min(state["file_count"], _MAX_GROUPS):
-        raise StateError(f"the state is damaged: files is {shown(state['files'])}")
+        raise StateError(f"the state is damaged: 'files' is {shown(state['files'])}")
     return dict(state)
 
 

@@ -159,7 +159,7 @@ def test_the_largest_state_is_small() -> None:
     assert all(len(state[name]) * 4 >= 64 for name in ("layout", "features", "window", "checksum"))
 
 
-x = bf.field("value")
+x: Any = bf.field("value")
 
 
 @pytest.mark.parametrize(

@@ -145,10 +145,10 @@ def check_state(state: object) -> State:
             "start anew, or use the release that wrote it"
         )
     for name in (*_FIELDS, *state):
-        value: Any = state.get(name)
-        is_right = type(value) is _FIELDS.get(name) and (isinstance(value, str) or 0 <= value <= MAX_SEED)
+        kind = _FIELDS.get(name)
+        is_right = type(state.get(name)) is kind and (kind is str or 0 <= state[name] <= MAX_SEED)
         if not is_right:
-            raise StateError(f"the state is damaged: {shown(name)} is {shown(value)}")
+            raise StateError(f"the state is damaged: {shown(name)} is {shown(state.get(name))}")
     if state["checksum"] != _checksum(state):
         raise StateError("the state is damaged: its checksum does not fit")
     if len(state["files"]) != 2 * _DIGEST_BYTES * min(state["file_count"], _MAX_GROUPS):

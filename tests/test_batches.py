@@ -151,20 +151,87 @@ def test_a_shard_of_a_tensorflow_strategy(reader: bf.Reader) -> None:
         ({"shard": (0, 2), "shuffle": True}, ValueError, "give one with seed="),
         ({"shard_remainder": "pads"}, ValueError, "no shard_remainder 'pads'; did you mean 'pad'"),
         ({"shuffle": "globl"}, ValueError, "no shuffle 'globl'; did you mean 'global'"),
-        ({"shuffle": 3}, TypeError, "shuffle must be True, False"),
+        ({"shuffle": 1}, TypeError, "shuffle must be True, False"),
+        ({"shuffle": 1000}, TypeError, "it is no size of a buffer: True shuffles all samples"),
+        ({"shuffle": 10**5000}, TypeError, "shuffle must be True, False"),
+        ({"shuffle": "x" * 10_000}, ValueError, "there is no shuffle 'xxx"),
         ({"shuffle": True, "cycle_length": 2}, ValueError, "already mixes the files"),
         ({"shuffle": True, "seed": -1}, ValueError, "seed must be from 0"),
         ({"shuffle": True, "seed": 2**64}, ValueError, "seed must be from 0"),
         ({"shuffle": True, "seed": 1.5}, TypeError, "seed must be a whole number"),
+        ({"shuffle": True, "seed": 10**5000}, ValueError, "seed must be from 0"),
+        ({"shuffle": True, "seed": "a"}, TypeError, "seed must be a whole number, not 'a'"),
+        ({"shuffle": True, "seed": True}, TypeError, "seed must be a whole number, not True"),
+        ({"seed": 5}, ValueError, "seed=5 is of no use without a shuffle"),
+        ({"seed": 0, "shuffle": False}, ValueError, "seed=0 is of no use without a shuffle"),
         ({"epochs": 0}, ValueError, "epochs must be at least 1"),
+        ({"epochs": 2**64}, ValueError, r"epochs must be at most 2\^62, not 18446744073709551616"),
+        ({"epochs": 2**62}, ValueError, r"4611686018427387904 epochs of 21 batches are more than 2\^62"),
+        ({"epochs": True}, TypeError, "epochs must be a whole number, not True"),
+        ({"batch_size": 2**63}, ValueError, r"batch_size must be at most 2\^62"),
+        ({"batch_size": 10**5000}, ValueError, r"batch_size must be at most 2\^62"),
+        ({"batch_size": True}, TypeError, "batch_size must be a whole number, not True"),
+        ({"cycle_length": 2**63}, ValueError, r"cycle_length must be at most 2\^62"),
+        ({"block_length": 2**63}, ValueError, r"block_length must be at most 2\^62"),
+        ({"shard": (0, 2**63)}, ValueError, r"the number of shards must be at most 2\^62"),
+        ({"shard": ("0", 2)}, TypeError, "the number of a shard must be a whole number, not '0'"),
+        ({"shard": (True, 2)}, TypeError, "the number of a shard must be a whole number, not True"),
+        ({"shard": "x" * 10_000}, TypeError, r"shard must be \(number, count\)"),
+        ({"shard_remainder": None}, ValueError, "no shard_remainder None; there are 'drop', 'pad'"),
+        ({"shard_remainder": np.arange(10_000)}, ValueError, "no shard_remainder array"),
+        ({"drop_remainder": "no"}, TypeError, "drop_remainder must be True or False, not 'no'"),
+        ({"drop_remainder": 0}, TypeError, "drop_remainder must be True or False, not 0"),
         ({"epoch": 2}, TypeError, "did you mean 'epochs'"),
     ],
 )
 def test_what_makes_no_order_is_refused(
     reader: bf.Reader, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
-    with pytest.raises(error, match=message):
-        reader.batches(10, **options)
+    with pytest.raises(error, match=message) as caught:
+        reader.batches(**{"batch_size": 10} | options)
+    assert len(str(caught.value)) < 300
+
+
+def test_flags_and_numbers_of_numpy_are_taken(reader: bf.Reader) -> None:
+    options: dict[str, Any] = {"shuffle": np.True_, "seed": np.uint64(3), "drop_remainder": np.True_}
+    found = ids(reader.batches(np.int64(10), shard=(np.int8(1), np.int8(2)), **options))  # type: ignore[arg-type]
+    assert found == ids(reader.batches(10, shuffle=True, seed=3, drop_remainder=True, shard=(1, 2)))
+    assert ids(reader.batches(10, shuffle=np.False_)) == list(range(SIZE))  # type: ignore[arg-type]
+
+
+def test_block_shuffles_are_equal_whoever_counted(reader: bf.Reader) -> None:
+    one, other = bf.BlockShuffle(np.int64(4), np.int8(2)), bf.BlockShuffle(4, 2)  # type: ignore[arg-type]
+    assert (one, hash(one), repr(one)) == (other, hash(other), "BlockShuffle(block_samples=4, window_blocks=2)")
+    state = reader.batches(10, shuffle=one).state()
+    assert reader.batches(10, shuffle=other, state=state).state() == state
+
+
+def test_numbers_as_large_as_may_be(reader: bf.Reader) -> None:
+    most = 2**62
+    assert ids(reader.batches(most)) == list(range(SIZE))
+    assert ids(reader.batches(most, drop_remainder=True)) == []
+    assert ids(reader.batches(10, block_length=most, cycle_length=most)) == list(range(SIZE))
+    assert len(reader.batches(SIZE, epochs=most)) == most
+    assert ids(reader.batches(most, shard=(most - 1, most), shard_remainder="pad")) == [(most - 1) % SIZE]
+    assert len(ids(reader.batches(10, shuffle=bf.BlockShuffle(most, most)))) == SIZE
+
+
+def test_no_epoch_lies_beyond_all_numbers(reader: bf.Reader) -> None:
+    batches = reader.batches(SIZE, epochs=None).skip(2**62)
+    assert batches.state()["epoch"] == 2**62
+    state = batches.state()
+    with pytest.raises(ValueError, match=r"there are 2\^62 epochs, and epoch 4611686018427387905 is not among them"):
+        batches.skip(2)
+    assert batches.state() == state
+    with pytest.raises(ValueError, match=r"batches must be at most 2\^62"):
+        batches.skip(2**80)
+
+
+def test_the_seed_of_a_state_is_not_one_that_was_given(reader: bf.Reader) -> None:
+    state = reader.batches(10).skip(2).state()
+    assert ids(reader.batches(10, state=state)) == list(range(20, SIZE))
+    with pytest.raises(ValueError, match="seed=0 is of no use"):
+        reader.batches(10, state=state, seed=0)
 
 
 @pytest.mark.parametrize("arguments", [{"block_samples": 0}, {"window_blocks": 0}])

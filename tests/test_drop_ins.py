@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import binfeed.tensorflow as bft
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.conftest import Array, WriteFiles, assert_identical, random_records
 
@@ -155,12 +158,77 @@ def test_with_a_layout_it_gives_decoded_batches(paths: list[Path], reads: int | 
             assert_identical(one, other)
     with pytest.raises(bf.LayoutError, match="record_bytes is 47, but the layout's records have 48"):
         bft.FixedLengthRecordDataset(names, 47, layout=RECORD)
+    with pytest.raises(ValueError, match="header_bytes must be at least 0, not -1"):
+        bft.FixedLengthRecordDataset(names, 48, -1, layout=RECORD)
 
 
-def test_as_many_files_in_turns_as_tensorflow_likes(paths: list[Path], expected: Any) -> None:
-    options: dict[str, Any] = {"layout": RECORD, "features": FEATURES, "batch_size": 1000}
-    dataset = bft.FixedLengthRecordDataset(
-        list(map(str, paths)), 48, 4, 5, num_parallel_reads=tf.data.AUTOTUNE, **options
-    )
-    (found,) = dataset.as_numpy_iterator()
-    assert sorted(found["price"]) == sorted(expected["price"])
+READS = st.sampled_from([None, 1, 2, 3, 20, tf.data.AUTOTUNE])
+
+
+@settings(max_examples=40)
+@given(counts=st.lists(st.integers(1, 12), min_size=1, max_size=8), reads=READS)
+def test_files_take_turns_as_in_tensorflows_class(counts: list[int], reads: int | None) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        names = [f"{folder}/{number}" for number in range(len(counts))]
+        values = np.arange(sum(counts), dtype="<u4")
+        for name, part in zip(names, np.split(values, np.cumsum(counts)[:-1]), strict=True):
+            part.tofile(name)
+        theirs = tf.data.FixedLengthRecordDataset(names, 4, num_parallel_reads=reads)
+        expected = [int.from_bytes(record, "little") for record in theirs.as_numpy_iterator()]
+        ours = bft.FixedLengthRecordDataset(names, 4, num_parallel_reads=reads, layout="<u4", batch_size=5)
+        assert [value for batch in ours.as_numpy_iterator() for value in batch] == expected
+
+
+def test_names_of_files_are_no_patterns(tmp_path: Path) -> None:
+    names = [tmp_path / name for name in ("part-[1].bin", "part-1.bin", "part-*.bin")]
+    for number, name in enumerate(names):
+        name.write_bytes(bytes([number, 9]))
+    for given_names, expected in ((names[0], [0, 9]), (str(names[2]), [2, 9]), (names[:2], [0, 9, 1, 9]), ([], [])):
+        found = bft.FixedLengthRecordDataset(given_names, 1, layout="u1").as_numpy_iterator()
+        assert [value for batch in found for value in batch] == expected
+    names[2].unlink()
+    with pytest.raises(tf.errors.NotFoundError):
+        list(bft.FixedLengthRecordDataset(str(names[2]), 1, layout="u1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("missing", {}),
+        ("folder", {}),
+        ("five bytes", {}),
+        ("five bytes", {"header_bytes": 3, "footer_bytes": 3}),
+        ("four bytes", {"num_parallel_reads": 0}),
+        ("four bytes", {"num_parallel_reads": -2}),
+        ("four bytes", {"num_parallel_reads": 2.5}),
+    ],
+)
+def test_errors_come_when_and_as_without_a_layout(tmp_path: Path, name: str, arguments: dict[str, Any]) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "five bytes").write_bytes(bytes(5))
+    (tmp_path / "four bytes").write_bytes(bytes(4))
+
+    def outcome(**options: Any) -> tuple[str, type[Exception]]:
+        stage = "making"
+        try:
+            dataset = bft.FixedLengthRecordDataset(str(tmp_path / name), 4, **arguments, **options)
+            stage = "iterating"
+            list(dataset)
+        except (tf.errors.OpError, TypeError, ValueError) as error:
+            return stage, type(error)
+        raise AssertionError("there is no error")
+
+    assert outcome(layout="<u4", batch_size=1) == outcome()
+
+
+def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in ("empty", "four bytes")]
+    Path(names[0]).write_bytes(b"")
+    Path(names[1]).write_bytes(b"\1\0\0\0")
+    (batch,) = bft.FixedLengthRecordDataset(names, 4, layout="<u4").as_numpy_iterator()
+    assert batch.tolist() == [1]
+
+
+def test_many_is_true_or_false(records: Array) -> None:
+    with pytest.raises(TypeError, match="many must be True or False, not 'no'"):
+        bft.decode(strings(records), RECORD, many="no")  # type: ignore[arg-type]

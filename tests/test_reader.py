@@ -59,7 +59,7 @@ def test_a_sample_that_does_not_exist(reader: bf.Reader, index: int) -> None:
         reader[index]
 
 
-@pytest.mark.parametrize("index", [1.0, "1", None])
+@pytest.mark.parametrize("index", [1.0, "1", None, True, np.True_])
 def test_an_index_that_is_no_number(reader: bf.Reader, index: object) -> None:
     with pytest.raises(TypeError, match="whole number or a slice"):
         reader[index]  # type: ignore[call-overload]
@@ -81,9 +81,14 @@ def test_take_in_any_order_with_repeats(reader: bf.Reader, records: Array) -> No
 
 
 def test_take_refuses_what_is_no_index(reader: bf.Reader) -> None:
-    for index in (-1, 100):
+    for index in (-1, 100, 2**63 - 1, 2**63, 2**64 - 1, 2**70, -(2**70)):
         with pytest.raises(IndexError, match=f"no sample {index}: the reader has 100, from 0 on"):
             reader.take([3, index])
+    for index in (2**63, 2**64 - 1):
+        with pytest.raises(IndexError, match=f"no sample {index}: the reader has 100, from 0 on"):
+            reader.take(np.array([3, index], np.uint64))
+    with pytest.raises(IndexError, match=f"no sample {2**63}: the reader"):
+        reader.take([2**63, -1])  # which NumPy takes for floats
     for indices in ([1.5], [[1, 2]], [True, False]):
         with pytest.raises(TypeError, match="whole numbers in one dimension"):
             reader.take(indices)

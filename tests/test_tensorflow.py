@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -253,6 +254,11 @@ def test_a_label_that_is_none(reader: bf.Reader, paths: list[Path]) -> None:
         bf.open(paths, RECORD, {"label": "label"}).to_tf_dataset(4, label="label")
     with pytest.raises(bf.FeatureError, match="a tuple of readers"):
         bf.zip(reader, reader).to_tf_dataset(4, label="label")
+    labels: list[Any] = [["label", "id"], bf.field("label"), 0, True, np.arange(1000)]
+    for label in labels:
+        with pytest.raises(TypeError, match=r"label must be the name of one feature, not .*with \.map\(\)") as caught:
+            reader.to_tf_dataset(4, label=label)
+        assert len(str(caught.value)) < 300
 
 
 def test_zipped_readers_are_tuples(paths: list[Path], records: Array) -> None:
@@ -284,13 +290,78 @@ def test_no_batches_at_all(reader: bf.Reader, engine: str) -> None:
         ({"batch_size": 0}, "batch_size must be at least 1"),
         ({"batch_size": 4, "epochs": 0}, "epochs must be at least 1"),
         ({"batch_size": 4, "num_parallel_calls": 0}, "num_parallel_calls must be at least 1"),
+        ({"batch_size": 4, "num_parallel_calls": 2**62}, "num_parallel_calls must be at most 65536"),
+        ({"batch_size": 4, "num_parallel_calls": "x"}, "num_parallel_calls must be a whole number, not 'x'"),
+        ({"batch_size": 4, "num_parallel_calls": True}, "num_parallel_calls must be a whole number, not True"),
         ({"batch_size": 4, "engine": "grahp"}, "no engine 'grahp'"),
-        ({"batch_size": 4, "prefetch": -3}, "prefetch"),
+        ({"batch_size": 4, "engine": None}, "no engine None; there are 'auto', 'graph', 'generator'"),
+        ({"batch_size": 4, "engine": ["graph"]}, r"no engine \['graph'\]"),
+        ({"batch_size": 4, "prefetch": -3}, "prefetch must be at least 0, not -3"),
+        ({"batch_size": 4, "prefetch": "x"}, "prefetch must be a whole number, not 'x'"),
+        ({"batch_size": 4, "prefetch": 2.5}, "prefetch must be a whole number, not 2.5"),
+        ({"batch_size": 4, "prefetch": 2**63}, r"prefetch must be at most 2\^62"),
+        ({"batch_size": 4, "reshuffle_each_iteration": "no"}, "reshuffle_each_iteration must be True or False"),
+        ({"batch_size": 4, "seed": 1}, "seed=1 is of no use without a shuffle"),
+        ({"batch_size": 2**63}, r"batch_size must be at most 2\^62"),
+        ({"batch_size": 2**62, "drop_remainder": True}, r"batch_size=.* x \d+ bytes of 'image' are more than 2\^62"),
+        ({"batch_size": 4, "epochs": 2**62}, r"4611686018427387904 epochs of 250 batches are more than 2\^62"),
     ],
 )
-def test_arguments_out_of_range(reader: bf.Reader, arguments: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        reader.to_tf_dataset(**arguments)
+def test_arguments_out_of_range(reader: bf.Reader, arguments: dict[str, Any], words: str, engine: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=words) as caught:
+        reader.to_tf_dataset(**{"engine": engine} | arguments)
+    assert len(str(caught.value)) < 300
+
+
+def test_epochs_without_end_have_numbers_that_fit(tmp_path: Path) -> None:
+    with (tmp_path / "large.bin").open("wb") as file:
+        file.truncate(2**31)
+    with bf.open(tmp_path / "large.bin", "u1") as reader:
+        with pytest.raises(ValueError, match=r"epochs=None of 2147483648 batches each are more than 2\^62"):
+            reader.to_tf_dataset(1, epochs=None, engine="graph")
+        assert len(next(iter(reader.to_tf_dataset(2, epochs=None, engine="graph").take(1)))) == 2
+
+
+def test_what_cannot_be_read_is_passed_over(write_files: WriteFiles) -> None:
+    files = write_files(*np.arange(240, dtype="<u4").reshape(6, 40))
+    reader = bf.open(files, "<u4")
+    dataset = reader.to_tf_dataset(4, reshuffle_each_iteration=False, engine="graph")
+    os.truncate(files[2], 8)
+    readable = [*range(0, 80, 4), *range(120, 240, 4)]  # the first sample of each batch
+
+    # The iterator goes on behind each batch that is lost.
+    found, lost = [], 0
+    iterator = iter(dataset)
+    for _ in range(60):
+        try:
+            found.append(int(next(iterator)[0]))
+        except tf.errors.DataLossError:
+            lost += 1
+    assert (found, lost) == (readable, 10)
+    assert [int(batch[0]) for batch in dataset.ignore_errors()] == readable
+    # Any dataset leaves batches out without reading them.
+    assert [int(batch[0]) for batch in reader.to_tf_dataset(4, engine="graph").skip(30)] == readable[20:]
+
+    # The generator engine has no more to give, from the error on.
+    iterator = iter(reader.to_tf_dataset(4, engine="generator"))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="had 160 bytes when it was opened and has 8 now"):
+        list(iterator)
+    with pytest.raises(tf.errors.FailedPreconditionError):
+        next(iterator)
+
+
+def test_a_state_goes_on_when_the_file_is_whole_again(write_files: WriteFiles) -> None:
+    files = write_files(*np.arange(240, dtype="<u4").reshape(6, 40))
+    content = files[2].read_bytes()
+    batches = bf.open(files, "<u4").batches(4).skip(19)
+    state = batches.state()
+    os.truncate(files[2], 8)
+    next(batches)
+    with pytest.raises(bf.DataError):
+        next(batches)
+    files[2].write_bytes(content)
+    dataset = bf.open(files, "<u4").to_tf_dataset(4, state=state)
+    assert [int(batch[0]) for batch in dataset] == list(range(76, 240, 4))
 
 
 def test_bytes_and_complex_fields(write_files: WriteFiles) -> None:

@@ -267,24 +267,26 @@ class Schedule:
         return Epoch(number, self._in_core.order(number), self.batch_size, first, self.shards)
 
     def total(self, per_epoch: Callable[[Epoch], int]) -> int | None:
-        """The sum over all epochs; None if that has no end.
-
-        Raises:
-            ValueError: if it is no number that fits.
-        """
+        """The sum over all epochs; None if that has no end."""
         first = per_epoch(self.epoch(self.first_epoch))
         of_another = per_epoch(self.epoch(self.first_epoch + 1))
         if self.epochs is None:
             return None if of_another > 0 else first
         later = self.epochs - self.first_epoch - 1
-        if later * of_another > MAX_SIZE:
-            raise ValueError(f"{self.epochs} epochs of {of_another} batches are more than 2^62: epochs=None has no end")
         return first + later * of_another if later >= 0 else 0
 
     @property
     def batches(self) -> int | None:
-        """Batches of all epochs; None if they have no end."""
-        return self.total(lambda epoch: epoch.batches)
+        """Batches of all epochs; None if they have no end.
+
+        Raises:
+            ValueError: if there are more than 2^62.
+        """
+        count = self.total(lambda epoch: epoch.batches)
+        if count is not None and count > MAX_SIZE:
+            per_epoch = self.epoch(self.first_epoch + 1).batches
+            raise ValueError(f"{self.epochs} epochs of {per_epoch} batches are more than 2^62: epochs=None has no end")
+        return count
 
     @property
     def static_batch_size(self) -> int | None:

@@ -153,9 +153,9 @@ class Reader(ABC):
             TypeError: for indices that are not whole numbers in one dimension.
         """
         numbers = _as_indices(indices)
-        beyond = numbers[numbers >= len(self)]  # which may not fit into the core's integers
-        if beyond.size > 0:
-            raise IndexError(f"there is no sample {shown(int(beyond[0]))}: the reader has {len(self)}, from 0 on")
+        outside = numbers[(numbers < 0) | (numbers >= len(self))]
+        if outside.size > 0:
+            raise IndexError(f"there is no sample {shown(int(outside[0]))}: the reader has {len(self)}, from 0 on")
         order = _core.Order.listed(numbers.astype(np.int64), len(self))
         return self._batch(order, 0, len(numbers))
 

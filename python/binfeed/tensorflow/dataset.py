@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ ENGINES = ("auto", "graph", "generator")
 
 #: More lanes than this only wait for the interpreter lock, which ``from_generator`` holds between batches.
 MAX_DEFAULT_PARALLEL_CALLS = 4
+#: tf.data makes room for all of them at once, and ends the process where there is none.
+MAX_PARALLEL_CALLS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,25 @@ def make_dataset(
     if whole("prefetch", prefetch) != tf.data.AUTOTUNE:
         prefetch = non_negative("prefetch", prefetch)
     elements = Elements(tuple(reader.outputs), _arrangement(reader, label))
+    _check_size(elements.outputs, schedule.static_batch_size or 0)
     is_graph = engine == "graph" or (engine == "auto" and _graph_engine_reads(reader))
     if num_parallel_calls is None or whole("num_parallel_calls", num_parallel_calls) == tf.data.AUTOTUNE:
         calls = int(tf.data.AUTOTUNE) if is_graph else min(processors(), MAX_DEFAULT_PARALLEL_CALLS)
     else:
         calls = positive("num_parallel_calls", num_parallel_calls)
+        if calls > MAX_PARALLEL_CALLS:
+            raise ValueError(f"num_parallel_calls must be at most {MAX_PARALLEL_CALLS}, not {calls}")
     if is_graph:
         return graph_dataset(reader, schedule, elements, calls, prefetch, reshuffles=reshuffles)
     return generator_dataset(reader, schedule, elements, calls, prefetch, reshuffles=reshuffles)
+
+
+def _check_size(outputs: Iterable[Output], batch_size: int) -> None:
+    """Static shapes have to be of tensors that there may be, even if none comes."""
+    for output in outputs:
+        sample_bytes = math.prod(output.shape) * output.dtype.itemsize
+        if batch_size * sample_bytes > MAX_SIZE:
+            raise ValueError(f"batch_size={batch_size} x {sample_bytes} bytes of {output.name!r} are more than 2^62")
 
 
 def _graph_engine_reads(reader: Reader) -> bool:

@@ -17,7 +17,7 @@ import tensorflow as tf
 from binfeed.errors import DataError, LayoutError, checked_keywords
 from binfeed.features import Feature
 from binfeed.layout import Layout, as_layout
-from binfeed.numbers import flag, positive
+from binfeed.numbers import flag, non_negative, positive
 from binfeed.planning import plan_outputs
 from binfeed.reader import Reader, as_features
 from binfeed.reader import open as open_files
@@ -91,6 +91,7 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
 
     Raises:
         LayoutError: if the layout's record has not ``record_bytes`` bytes.
+        ValueError: if a number is negative.
     """
 
     def __new__(
@@ -111,7 +112,8 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
         if layout is None:
             return super().__new__(cls)
         framed = copy.copy(as_layout(layout))
-        framed.header_bytes, framed.footer_bytes = header_bytes or 0, footer_bytes or 0
+        framed.header_bytes = non_negative("header_bytes", header_bytes or 0)
+        framed.footer_bytes = non_negative("footer_bytes", footer_bytes or 0)
         if framed.record_bytes != record_bytes:
             raise LayoutError(f"record_bytes is {record_bytes}, but the layout's records have {framed.record_bytes}")
         batch_size = positive("batch_size", batch_size)

@@ -154,6 +154,7 @@ def test_a_shard_of_a_tensorflow_strategy(reader: bf.Reader) -> None:
         ({"shuffle": 1}, TypeError, "shuffle must be True, False"),
         ({"shuffle": 1000}, TypeError, "it is no size of a buffer: True shuffles all samples"),
         ({"shuffle": 10**5000}, TypeError, "shuffle must be True, False"),
+        ({"shuffle": [["x" * 100] * 9] * 9}, TypeError, "shuffle must be True, False"),
         ({"shuffle": "x" * 10_000}, ValueError, "there is no shuffle 'xxx"),
         ({"shuffle": True, "cycle_length": 2}, ValueError, "already mixes the files"),
         ({"shuffle": True, "seed": -1}, ValueError, "seed must be from 0"),

@@ -12,7 +12,7 @@ from typing import Protocol, Union
 import numpy as np
 
 from binfeed import _core
-from binfeed.errors import checked_constructor, one_of, shown
+from binfeed.errors import checked_constructor, one_of, shortened, shown
 from binfeed.numbers import MAX_SIZE, non_negative, positive, whole
 
 #: Bytes of the files that a block of a block shuffle is made of, unless told otherwise: enough for a disk to read at
@@ -156,7 +156,7 @@ def _shuffle_kind(shuffle: Shuffle, sample_bytes: int) -> str | BlockShuffle | N
         shuffle = BlockShuffle()
     if not isinstance(shuffle, BlockShuffle):
         raise TypeError(
-            f"shuffle must be True, False, 'global', 'block' or a BlockShuffle, not {shown(shuffle)}; "
+            f"shuffle must be True, False, 'global', 'block' or a BlockShuffle, not {shortened(shown(shuffle), 80)}; "
             "it is no size of a buffer: True shuffles all samples"
         )
     block_samples = shuffle.block_samples or max(_BLOCK_BYTES // sample_bytes, 1)

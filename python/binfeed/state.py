@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from binfeed import _core
-from binfeed.errors import DataError, StateError, shown
+from binfeed.errors import DataError, StateError, shortened, shown
 from binfeed.files import Source
 from binfeed.order import MAX_SEED, EpochOrder
 from binfeed.window import core_window
@@ -140,8 +140,9 @@ def check_state(state: object) -> State:
     if not isinstance(state, Mapping) or "version" not in state:
         raise StateError(f"not a state of binfeed: {shown(state)}")
     if type(state["version"]) is not int or state["version"] != VERSION:
+        version = shortened(shown(state["version"]), 80)
         raise StateError(
-            f"the state has version {shown(state['version'])}, but this binfeed reads version {VERSION}: "
+            f"the state has version {version}, but this binfeed reads version {VERSION}: "
             "start anew, or use the release that wrote it"
         )
     for name in (*_FIELDS, *state):

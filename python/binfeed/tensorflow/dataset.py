@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from binfeed.errors import FeatureError, one_of, shown, suggestion
+from binfeed.errors import FeatureError, one_of, shortened, shown, suggestion
 from binfeed.machine import processors
 from binfeed.numbers import non_negative, positive, whole
 from binfeed.order import Schedule
@@ -112,8 +112,8 @@ def _arrangement(reader: Reader, label: str | None) -> Callable[[Iterable[Any]],
         return reader.pack
     if not isinstance(label, str):
         raise TypeError(
-            f"label must be the name of one feature, not {shown(label)}; for several, leave it out and take them "
-            "from the batches with .map()"
+            f"label must be the name of one feature, not {shortened(shown(label), 80)}; for several, leave it out and "
+            "take them from the batches with .map()"
         )
     structure = reader.pack(output.name for output in reader.outputs)
     if not isinstance(structure, dict):

@@ -1,0 +1,196 @@
+"""Every pair of what meets: operation, type, byte order and engine; order, shards, files and engine."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import binfeed as bf
+import numpy as np
+import pytest
+from binfeed.element_types import OUTPUT_TYPES
+from binfeed.reader import open_with
+
+from tests.conftest import Array, assert_identical
+from tests.differential import (
+    check_batches,
+    check_dataset,
+    in_tensorflow,
+    mapped,
+    open_case,
+    open_part,
+    samples_of,
+    settled,
+)
+from tests.strategies import (
+    OPERATIONS,
+    TYPES,
+    Case,
+    Chain,
+    Leaf,
+    Member,
+    Order,
+    Part,
+    Record,
+    Step,
+    Struct,
+    Type,
+    draft_of,
+    leaves,
+)
+
+# Operations, types and byte orders.
+
+NAMES = sorted({spelling.lstrip("<>") for spelling in TYPES})
+RECORDS = 150
+
+#: Every operation, with arguments that fit all types that take it.
+STEPS = {
+    "cast": [Step("cast", (dtype,)) for dtype in OUTPUT_TYPES],
+    "scale": [Step("scale", (0.1,)), Step("scale", (3,), {"offset": -1.5}), Step("scale", (1e-9,))],
+    "div": [Step("div", (255,)), Step("div", (-0.7,))],
+    "standardize": [Step("standardize", (0.3, 7))],
+    "minmax": [Step("minmax", (-3, 117))],
+    "log1p": [Step("log1p")],
+    "clip": [Step("clip", (0, 1)), Step("clip", (None, 100))],
+    "fill": [Step("fill", (1,), {"missing": 0})],
+    "is_missing": [Step("is_missing", (1,))],
+    "bits": [Step("bits", (0, 1)), Step("bits", (0, 1), {"signed": True})],
+    "codes": [],
+    "one_hot": [Step("one_hot", (4,))],
+    "reshape": [Step("reshape", (-1, 1))],
+    "transpose": [Step("transpose")],
+    "index": [Step("__getitem__", ((..., slice(None, None, -2)),))],
+}
+
+
+def steps_of(leaf: Leaf) -> Iterator[Step]:
+    """All operations that the field takes."""
+    for name, (fits, _) in OPERATIONS.items():
+        if fits(draft_of(leaf)):
+            yield from STEPS[name]
+            if name == "codes":
+                yield Step("codes", ({"A": 5, "B": 2} if leaf.type.value.startswith("S") else {0: 5, 1: 2},))
+            if name == "bits":
+                yield Step("bits", (leaf.type.bits // 2, leaf.type.bits - leaf.type.bits // 2))
+
+
+@functools.cache
+def part_of(name: str) -> Part:
+    """Files of a type in all its byte orders, and every operation on each as a feature."""
+    members: list[Member] = []
+    end = 1  # so that nothing is aligned
+    for type_ in TYPES.values():
+        if type_.spelling.lstrip("<>") == name:
+            members.append(Member(f"x{len(members)}", type_, (2, 4) if type_.is_packed else (2, 3), end))
+            end += members[-1].size
+    struct = Struct(tuple(members), end + 1)
+    features: dict[str, Chain] = {}
+    for leaf in leaves(struct):
+        chains = {"as it is": Chain(leaf.name)}
+        for step in steps_of(leaf):
+            chains[f"{step.operation} {step.arguments} {step.keywords}"] = Chain(leaf.name, (step,))
+        if leaf.type.is_number:
+            chains["concat"] = Chain((Chain(leaf.name), Chain(leaf.name, (Step("scale", (0.5,)),))))
+        features |= {f"{leaf.type.spelling} {shown}": chain for shown, chain in chains.items()}
+    return Part(Record(struct, "dict", b"head"), (60, 0, 50, RECORDS - 110), 1, features)
+
+
+@functools.cache
+def model_of(name: str) -> Any:
+    return samples_of(part_of(name))
+
+
+def assert_same_features(found: dict[str, Array], name: str, *, is_tensorflow: bool = False) -> None:
+    """Whether all features are the model's; else an error names those that are not."""
+    wrong = {}
+    assert set(found) == set(model_of(name))
+    for feature, values in model_of(name).items():
+        try:
+            whole = settled(values, found[feature])
+            assert_identical(found[feature], in_tensorflow(whole) if is_tensorflow else whole)
+        except AssertionError as error:
+            wrong[feature] = str(error)
+    assert not wrong
+
+
+def joined(batches: Any) -> dict[str, Array]:
+    found = list(batches)
+    return {name: np.concatenate([batch[name] for batch in found]) for name in found[0]}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_operation_on_every_type_by_a_reader(name: str, instruction_set: str) -> None:
+    part = part_of(name)
+    contents = [np.frombuffer(content, np.uint8) for content in part.files()]
+    with open_with(contents, part.record.layout(), part.asked(), instruction_set) as reader:
+        found: Any = reader[:]
+        assert_same_features(found, name)
+        assert_same_features(joined(reader.batches(64)), name)
+
+
+@pytest.mark.parametrize("engine", ["graph", "generator"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_operation_on_every_type_by_tf_data(name: str, engine: str, tmp_path: Path) -> None:
+    with open_part(part_of(name), tmp_path / "files") as reader:
+        found = joined(reader.to_tf_dataset(64, engine=engine).as_numpy_iterator())
+    assert_same_features(found, name, is_tensorflow=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_operation_on_every_type_by_the_decode_op(name: str) -> None:
+    import binfeed.tensorflow as bft  # noqa: PLC0415
+
+    part = part_of(name)
+    records = [row.tobytes() for row in part.raw()]
+    tensors = bft.decode(records, part.record.layout(), part.asked())
+    assert_same_features({feature: tensor.numpy() for feature, tensor in tensors.items()}, name, is_tensorflow=True)
+
+
+# Orders.
+
+ORDERS: dict[str, dict[str, Any]] = {
+    "sequential": {},
+    "interleaved": {"cycle_length": 3, "block_length": 2},
+    "global": {"shuffle": True, "seed": 2**64 - 1},
+    "block": {"shuffle": bf.BlockShuffle(5, 2), "seed": 7},
+}
+SHARDS: dict[str, dict[str, Any]] = {
+    "alone": {},
+    "drop": {"shard": (1, 3)},
+    "pad": {"shard": (2, 3), "shard_remainder": "pad"},
+}
+
+
+def files_of(spelling: str, counts: tuple[int, ...], window: bf.Window | None = None) -> Part:
+    member = Member("x", Type(spelling, 16, np.dtype(spelling).name), (), 0)
+    features = {"x": Chain("x")} | ({"next": Chain("x", is_target=True)} if window else {})
+    return Part(Record(Struct((member,), 3), "dict", b"head"), counts, 3, features, window)
+
+
+WINDOW = bf.Window(3, stride=2, dilation=2, target_offset=5)
+READERS = {
+    "files": (files_of("<u2", (10, 0, 7, 23)),),
+    "zipped": (files_of("<u2", (10, 0, 7, 23)), files_of(">i2", (33, 7))),
+    "windows": (files_of(">i2", (25, 3, 18, 40), WINDOW),),
+}
+
+
+@pytest.mark.parametrize("engine", ["batches", "graph", "generator"])
+@pytest.mark.parametrize("readers", READERS)
+@pytest.mark.parametrize(("order", "shards", "drops"), [*itertools.product(ORDERS, SHARDS, [False, True])])
+def test_every_order_by_every_engine(
+    order: str, shards: str, drops: bool, readers: str, engine: str, tmp_path: Path
+) -> None:
+    asked = Order(batch_size=4, drop_remainder=drops, epochs=2, **ORDERS[order], **SHARDS[shards])
+    case = Case(parts=READERS[readers], order=asked, resumed=asked, taken=2, engine=engine)
+    with open_case(case, tmp_path) as reader:
+        whole = mapped(lambda values: values.array, tuple(map(samples_of, case.parts)))
+        whole = whole if readers == "zipped" else whole[0]
+        if engine == "batches":
+            check_batches(case, reader, whole)
+        else:
+            check_dataset(case, reader, whole)

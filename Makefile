@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := CMakeLists.txt pyproject.toml $(shell find cpp python -type f ! -name '*.pyc')
 
-.PHONY: test test-tensorflow-versions demo benchmark benchmark-smoke roofline orders develop sanitize sanitize-threads fuzz-bytes clean
+.PHONY: test test-tensorflow-versions demo benchmark benchmark-smoke roofline orders develop sanitize sanitize-threads fuzz fuzz-bytes clean
 
 # An environment per purpose, with binfeed installed as a user would.
 $(VENV)/%/installed: $(SOURCES)
@@ -90,8 +90,12 @@ sanitize-threads: build/preset-sanitize-threads/built
 	    setarch --addr-no-randomize build/preset-sanitize-threads/cpp/tests/$$test || exit 1; \
 	done
 
-# Plans that somebody changed, for FUZZ_SECONDS; needs Clang, for its libFuzzer. What it finds is in out/fuzz.
+# Random cases, read in every way and compared with a model in NumPy, for FUZZ_SECONDS; SEED=N repeats them.
 FUZZ_SECONDS := 600
+fuzz: $(VENV)/test/installed
+	$(VENV)/test/bin/python -m tests.differential --seconds $(FUZZ_SECONDS) $(if $(SEED),--seed $(SEED))
+
+# Plans that somebody changed, for FUZZ_SECONDS; needs Clang, for its libFuzzer. What it finds is in out/fuzz.
 fuzz-bytes:
 	@command -v clang++ > /dev/null || { echo "make fuzz-bytes needs clang++ and its libFuzzer: \
 	apt-get install clang libclang-rt-dev, or the packages of your system" >&2; exit 1; }

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from binfeed.errors import FeatureError, one_of, shortened, shown, suggestion
 from binfeed.machine import processors
-from binfeed.numbers import non_negative, positive, whole
+from binfeed.numbers import MAX_SIZE, non_negative, positive, whole
 from binfeed.order import Schedule
 from binfeed.planning import Output
 from binfeed.reader import Reader

@@ -615,8 +615,6 @@ class Fuzzer:
 def fuzz(seconds: float, first_seed: int) -> bool:
     """Check random cases until the time is over or one fails: whether none did."""
     warnings.simplefilter("error", RuntimeWarning)
-    # Whether parameters overflow silently has a test of its own.
-    warnings.filterwarnings("ignore", "overflow encountered", RuntimeWarning)
     fuzzer = Fuzzer()
     for number in itertools.count(first_seed):
         if fuzzer.seconds >= seconds:

@@ -492,3 +492,11 @@ def test_asking_the_system_for_bytes_is_harmless(paths: list[Path], reader: bf.R
             assert reader.read(order, 0, SIZE)[0].tolist() == order.samples(0, SIZE).tolist()
     with pytest.raises(IndexError):
         reader.read_ahead(_core.Order.sequential(SIZE), 0, SIZE + 1)
+
+
+@pytest.mark.parametrize(("window", "distance"), [(None, 4), (bf.Window(64), 4), (bf.Window(8, stride=16), 64)])
+def test_a_block_is_a_mebibyte_of_the_files(window: bf.Window | None, distance: int) -> None:
+    reader = bf.open(np.zeros(1000, "<u4"), "<u4", window=window)
+    assert f"blocks of {2**20 // distance}," in reader.batches(10, shuffle="block").state()["order"]
+    both = bf.zip(reader, reader)
+    assert f"blocks of {2**20 // (2 * distance)}," in both.batches(10, shuffle="block").state()["order"]

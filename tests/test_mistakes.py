@@ -376,3 +376,9 @@ def test_a_missing_package_is_named_with_the_extra_that_installs_it(
     )
     assert result.stderr.splitlines()[-1].startswith("ImportError: ")
     assert result.stderr.splitlines()[-1].endswith(f": pip install 'binfeed[{extra}]'")
+
+
+@pytest.mark.parametrize("codes", [{"A": 0, b"A": 1}, {"A": 0, "A\0": 1}])
+def test_a_value_has_one_code(codes: dict[Any, int]) -> None:
+    with pytest.raises(bf.FeatureError, match="has two codes"):
+        bf.open(b"AB", "S2", bf.field("value").codes(codes))

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bindings.h"
+#include "gil.h"
 #include "binfeed/instruction_set.h"
 #include "binfeed/read_ahead.h"
 #include "binfeed/read_plan.h"
@@ -96,7 +97,9 @@ void register_schedule(py::module_& module) {
            },
            py::arg("epoch"), py::arg("position"), py::arg("count"), py::arg("size"));
 
-  py::class_<FileSpec>(module, "FileSpec");
+  py::class_<FileSpec>(module, "FileSpec").def("check", [](const FileSpec& file) {
+    without_gil([&](SignalCheck&) { check_identity(file.path, file.identity); });
+  });
 
   module.def(
       "validate_plan", [](const std::string& plan) { read_plan(plan); }, py::arg("plan"));

@@ -112,6 +112,11 @@ bool FileIdentity::is_still(const FileIdentity& then) const {
   return host != then.host || (modified == then.modified && device == then.device && inode == then.inode);
 }
 
+void check_identity(const std::string& path, const FileIdentity& then) {
+  const FileIdentity now = OpenFile(path).identity();
+  if (!now.is_still(then)) throw changed(path, then, now);
+}
+
 struct MappedFile::Mapping {
   Mapping(const OpenFile& file, const std::string& path)
       : identity(file.identity()),

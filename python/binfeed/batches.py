@@ -38,7 +38,7 @@ def make_schedule(
     place = {"epoch": 0, "position": 0} if state is None else check_state(state)
     order = make_epoch_order(
         reader.starts(),
-        reader.sample_bytes,
+        reader.sample_distance,
         shuffle=shuffle,
         seed=seed,
         state_seed=place.get("seed"),

@@ -282,7 +282,8 @@ class Feature:
             FeatureError: if a parameter is not a finite number, or the two are equal.
         """
         bounds = _parameter("minmax(low=)", low), _parameter("minmax(high=)", high)
-        _divisor("high - low in minmax()", bounds[1] - bounds[0])
+        with np.errstate(over="ignore"):
+            _divisor("high - low in minmax()", bounds[1] - bounds[0])
         return self._then(MinMax(*bounds))
 
     def log1p(self) -> Feature:

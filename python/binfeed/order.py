@@ -108,7 +108,7 @@ class EpochOrder:
 
 def make_epoch_order(
     starts: Sequence[int],
-    sample_bytes: int,
+    sample_distance: int,
     *,
     shuffle: Shuffle,
     seed: int | None,
@@ -117,13 +117,13 @@ def make_epoch_order(
     cycle_length: int,
     block_length: int,
 ) -> EpochOrder:
-    """Check and complete what the user asked for; samples of files begin ``sample_bytes`` apart.
+    """Check and complete what the user asked for; samples begin ``sample_distance`` bytes of the files apart.
 
     ``state_seed`` is that of the state to go on from, if there is one; ``shards`` share the order.
     """
     cycle_length = positive("cycle_length", cycle_length)
     block_length = positive("block_length", block_length)
-    kind = _shuffle_kind(shuffle, sample_bytes)
+    kind = _shuffle_kind(shuffle, sample_distance)
     if kind is None:
         if seed is not None:
             raise ValueError(f"seed={shown(seed)} is of no use without a shuffle: leave it out, or give shuffle=True")
@@ -145,7 +145,7 @@ def _find_seed(seed: int | None) -> int:
     return number
 
 
-def _shuffle_kind(shuffle: Shuffle, sample_bytes: int) -> str | BlockShuffle | None:
+def _shuffle_kind(shuffle: Shuffle, sample_distance: int) -> str | BlockShuffle | None:
     if shuffle is None:
         return None
     if isinstance(shuffle, bool | np.bool_):
@@ -159,7 +159,7 @@ def _shuffle_kind(shuffle: Shuffle, sample_bytes: int) -> str | BlockShuffle | N
             f"shuffle must be True, False, 'global', 'block' or a BlockShuffle, not {shortened(shown(shuffle), 80)}; "
             "it is no size of a buffer: True shuffles all samples"
         )
-    block_samples = shuffle.block_samples or max(_BLOCK_BYTES // sample_bytes, 1)
+    block_samples = shuffle.block_samples or max(_BLOCK_BYTES // sample_distance, 1)
     return dataclasses.replace(shuffle, block_samples=block_samples)
 
 

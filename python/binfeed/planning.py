@@ -69,7 +69,9 @@ def plan_output(name: str | None, feature: Feature, layout: Layout, window: Wind
     Raises:
         FeatureError: naming the feature, if it does not fit the layout.
     """
-    chain = _Chain("the feature" if name is None else f"feature {shown(name)}", feature, layout)
+    # What parameters become in the type that computes is checked, not warned of.
+    with np.errstate(all="ignore"):
+        chain = _Chain("the feature" if name is None else f"feature {shown(name)}", feature, layout)
     name = "feature" if name is None else name
     if feature.is_target and (window is None or window.target_offset is None):
         raise FeatureError(f"{chain.where} is a target: open() needs a window=Window(..., target_offset=...) for it")
@@ -282,8 +284,7 @@ class _Chain:
     def check_operand(self, operation: Operation, code: str, operand: npt.NDArray[np.float64]) -> None:
         """Parameters are used in the type that computes, where they may have become infinite or zero."""
         type_ = _compute_type(self.type)
-        with np.errstate(over="ignore", under="ignore"):
-            rounded = operand.astype(type_)
+        rounded = operand.astype(type_)
         is_lost = ~np.isfinite(rounded)
         if code == "divide":
             is_lost |= rounded == 0
@@ -350,8 +351,7 @@ class _Chain:
                 raise FeatureError(f"{self.where}: {shown(value)} in .{operation!r} is no {self.type}")
             value = int(value)
         # As the type first, which may be a half: the sentinel 0.1 is what 0.1 became in the file.
-        with np.errstate(over="ignore"):
-            exact = np.array(value).astype(value_dtype(self.type)).astype(dtype)
+        exact = np.array(value).astype(value_dtype(self.type)).astype(dtype)
         return int.from_bytes(exact.tobytes(), "little")
 
     def sentinel_word(self, operation: Operation, missing: float | None) -> int:
@@ -406,9 +406,11 @@ class _Chain:
             if isinstance(key, bytes):
                 if len(key) > size:
                     raise FeatureError(f"{self.where}: {shown(key)} in .codes() is longer than {self.type}")
-                pairs[int.from_bytes(key, "little")] = code
+                word = int.from_bytes(key, "little")
             else:
-                pairs[self.word(operation, key)] = code
+                word = self.word(operation, key)
+            if pairs.setdefault(word, code) != code:
+                raise FeatureError(f"{self.where}: {shown(key)} has two codes in .codes(): {pairs[word]} and {code}")
         keys = sorted(pairs)
         words = [size, operation.default, *keys, *(pairs[key] for key in keys)]
         self.become("codes", _words(words), type_="int32")

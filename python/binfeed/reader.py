@@ -64,6 +64,11 @@ class Reader(ABC):
     def sample_bytes(self) -> int:
         """Bytes of the files that a sample reaches over."""
 
+    @property
+    @abstractmethod
+    def sample_distance(self) -> int:
+        """Bytes of the files from the start of one sample to that of the next."""
+
     @abstractmethod
     def close(self) -> None:
         """Unmap the files. Reading on raises ValueError; arrays read before stay valid."""
@@ -356,6 +361,10 @@ class RecordReader(Reader):
     def sample_bytes(self) -> int:
         return self._sample_bytes
 
+    @property
+    def sample_distance(self) -> int:
+        return self.layout.record_bytes * (1 if self.window is None else self.window.stride)
+
     def record_readers(self) -> Sequence[RecordReader]:
         return [self]
 
@@ -393,6 +402,10 @@ class ZipReader(Reader):
     @property
     def sample_bytes(self) -> int:
         return sum(reader.sample_bytes for reader in self._readers)
+
+    @property
+    def sample_distance(self) -> int:
+        return sum(reader.sample_distance for reader in self._readers)
 
     def record_readers(self) -> Sequence[RecordReader]:
         return [part for reader in self._readers for part in reader.record_readers()]

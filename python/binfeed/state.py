@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from binfeed import _core
-from binfeed.errors import DataError, StateError, shortened, shown
+from binfeed.errors import StateError, shortened, shown
 from binfeed.files import Source
 from binfeed.order import MAX_SEED, EpochOrder
-from binfeed.window import core_window
 
 if TYPE_CHECKING:
     from binfeed.reader import RecordReader
@@ -108,7 +106,10 @@ def fingerprint(readers: Sequence[RecordReader]) -> Fingerprint:
     sources = [source for reader in readers for source in reader.sources]
     pages = min(max(_MAX_PAGES // len(sources), 2), _MAX_PAGES_PER_FILE)
     digests = [_file_digest(source, pages) for source in sources]
-    _check_unchanged(sources, [file for reader in readers for file in reader.files])
+    # Once its pages were read: so they are those of the file that was opened.
+    for source, file in zip(sources, (file for reader in readers for file in reader.files), strict=True):
+        if isinstance(source, bytes):
+            file.check()
     return Fingerprint(
         layout=_digest(*(_canonical(_layout_key(reader)) for reader in readers)),
         features=_digest(*(_canonical(reader.features) for reader in readers)),
@@ -203,45 +204,6 @@ def _page_offsets(size: int, pages: int) -> list[int]:
     last = (size - 1) // _PAGE_BYTES
     count = min(pages, last + 1)
     return [number * last // max(count - 1, 1) * _PAGE_BYTES for number in range(count)]
-
-
-def _check_unchanged(sources: Sequence[Source], then: Sequence[_core.FileSpec]) -> None:
-    """Raise DataError if a file is not the one that was opened. To be called after what is known of it was read."""
-    files = [(source, file) for source, file in zip(sources, then, strict=True) if isinstance(source, bytes)]
-    if not files:
-        return
-    paths, opened = zip(*files, strict=True)
-    # The core knows what tells files apart, and opens these again.
-    now = _core.Reader(
-        sources=paths,
-        record_bytes=1,
-        header_bytes=0,
-        footer_bytes=0,
-        outputs=[],
-        array_types=[],
-        window=core_window(None),
-        instruction_set=_core.default_instruction_set(),
-    ).files()
-    if _identities(opened) == _identities(now):
-        return
-    for path, old, new in zip(paths, opened, now, strict=True):
-        if _identities([old]) != _identities([new]):
-            name = os.fsdecode(path)
-            raise DataError(f"{name!r} was replaced or written to since it was opened; open it again", name, offset=0)
-
-
-def _identities(files: Sequence[_core.FileSpec]) -> bytes:
-    """What the core knows files by, in a form that can be compared."""
-    return _core.read_plan_bytes(
-        files=files,
-        record_bytes=1,
-        header_bytes=0,
-        footer_bytes=0,
-        window=core_window(None),
-        outputs=[],
-        arrays=[],
-        schedule=None,
-    )
 
 
 def _layout_key(reader: RecordReader) -> list[Any]:

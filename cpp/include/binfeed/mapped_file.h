@@ -25,6 +25,9 @@ struct FileIdentity {
   bool is_still(const FileIdentity& then) const;
 };
 
+// Throws kData if the file at `path` is not the one any more that it was, kSystem if there is none.
+void check_identity(const std::string& path, const FileIdentity& then);
+
 // Members are safe from many threads. Those that need the mapping are called within a Mappings::Use.
 class MappedFile {
  public:

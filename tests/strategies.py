@@ -680,8 +680,9 @@ class Order:
     block_length: int = 1
 
     def options(self) -> dict[str, Any]:
-        """As keyword arguments, but for the batch size."""
-        return {name: value for name, value in vars(self).items() if name != "batch_size"}
+        """As keyword arguments, but for the batch size, and the seed of what is not shuffled."""
+        left_out = {"batch_size"} if self.shuffle else {"batch_size", "seed"}
+        return {name: value for name, value in vars(self).items() if name not in left_out}
 
     @property
     def kind(self) -> str:

@@ -277,6 +277,13 @@ def distributed(dataset: tf.data.Dataset, address: str, policy: str) -> tf.data.
     return dataset.apply(tf.data.experimental.service.distribute(processing_mode=policy, service=address))
 
 
+def test_a_feature_may_select_nothing(paths: list[Path]) -> None:
+    features = {"none": bf.field("image")[:0], "id": "id"}
+    dataset = graph(bf.open(paths, RECORD, features), 3)
+    assert dataset.element_spec["none"].shape == (None, 0, 4, 4)
+    assert ids(dataset) == list(range(COUNT))
+
+
 DYNAMIC = tf.data.experimental.service.ShardingPolicy.DYNAMIC
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -245,7 +246,100 @@ def test_mappings_are_recycled(write_files: WriteFiles) -> None:
     assert result.returncode == 0, result.stderr
 
 
+def test_any_number_of_files_is_read_by_every_engine() -> None:
+    count = 200_000  # the system maps 65,530
+    with tempfile.TemporaryDirectory() as folder:  # gone at once, unlike tmp_path
+        paths = [Path(folder) / f"{number:06}" for number in range(count)]
+        for number, path in enumerate(paths):
+            path.write_bytes(number.to_bytes(4, "little"))
+        reader = bf.open(paths, "<u4")
+        for shuffle in (False, True):
+            expected = reference.shuffled(count, 1, 0) if shuffle else np.arange(count)
+            order: dict[str, Any] = {"shuffle": True, "seed": 1} if shuffle else {}
+            for batches in (reader.batches(1000, **order), reader.to_tf_dataset(1000, engine="graph", **order)):
+                assert np.concatenate([np.asarray(batch) for batch in batches]).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("order", ["shuffle=bf.BlockShuffle(1, window_blocks=1 << 40), seed=1", "cycle_length=2"])
+def test_what_is_read_ahead_is_bounded(tmp_path: Path, order: str) -> None:
+    for name in ("a", "b"):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(1 << 40)
+    result = run(
+        f"""
+        import resource, sys
+        import binfeed as bf
+
+        batches = bf.open(sys.argv[1] + "/*", "u1").batches(256, {order})
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for _ in range(10): next(batches)
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB
+        """,
+        tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_hint_never_fails(tmp_path: Path) -> None:
+    path = tmp_path / "x.bin"
+    np.zeros(1000, "<u4").tofile(path)
+    reader = bf.open(path, "<u4")
+    batches = reader.batches(10)
+    path.unlink()
+    reader.read_ahead(batches._schedule.epoch(0).order, 0, 1000)
+    with pytest.raises(FileNotFoundError):
+        next(batches)
+
+
+@pytest.mark.parametrize("path", ["a\0b.bin", "*\0.bin"])
+def test_a_path_does_not_end_at_a_nul_byte(tmp_path: Path, path: str) -> None:
+    (tmp_path / "a").write_bytes(bytes(4))
+    with pytest.raises((ValueError, FileNotFoundError)):
+        bf.open(os.path.join(tmp_path, path), "u1")  # noqa: PTH118
+
+
+def test_subnormal_parameters_are_used_as_they_are(tmp_path: Path) -> None:
+    # TensorFlow's threads flush subnormal numbers.
+    np.arange(256, dtype="u1").tofile(tmp_path / "x.bin")
+    value = bf.field("value")
+    features = {
+        "scaled": value.scale(1e-40),
+        "shifted": value.scale(1e-40, offset=1e-41),
+        "filled": value.cast("float32").fill(1e-40, missing=3),
+        "clipped": value.scale(1e-40).clip(1e-40, 1e-39),
+    }
+    reader = bf.open(tmp_path / "x.bin", "u1", features)
+    values = np.arange(256, dtype="f4")
+    expected: Any = reader[:]
+    assert_identical(expected["scaled"], values * np.float32(1e-40))
+    for engine in ("graph", "generator"):
+        (batch,) = reader.to_tf_dataset(256, engine=engine).as_numpy_iterator()
+        assert_identical(batch, expected)
+
+
 # Signals, threads and processes.
+
+
+def test_a_child_of_a_fork_reads(write_files: WriteFiles) -> None:
+    paths = write_files(*[np.full(5, number, "<u4") for number in range(2000)])
+    result = run(
+        """
+        import os, sys, threading
+        import binfeed as bf
+
+        for _ in range(20):  # forks while another thread maps files
+            reader = bf.open(sys.argv[1] + "/*.bin", "<u4")
+            thread = threading.Thread(target=lambda: reader[:])
+            thread.start()
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if reader[0] == 0 else 1)
+            assert os.waitpid(child, 0) == (child, 0)
+            thread.join()
+        """,
+        paths[0].parent,
+    )
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_signal_that_was_sent_is_not_a_fault(tmp_path: Path) -> None:

@@ -71,6 +71,10 @@ BufferPool& BufferPool::instance() {
   return *pool;
 }
 
+namespace {
+const AtLoad pool_at_load([] { BufferPool::instance(); });
+}
+
 Buffer BufferPool::acquire(std::size_t bytes) {
   const std::size_t capacity = capacity_for(bytes);
   {

@@ -34,6 +34,9 @@ std::uint64_t find_host() {
   return std::hash<std::string>{}(run);
 }
 
+const std::uint64_t kHost = find_host();
+const auto kPageBytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+
 // Whether the file system numbers its files anew when it forgets them, as those in user space may.
 bool has_passing_inodes([[maybe_unused]] int descriptor) {
 #if defined(__linux__)
@@ -68,12 +71,11 @@ class OpenFile {
       ::close(descriptor_);
       throw Error::system(failed, path);
     }
-    static const std::uint64_t host = find_host();
     identity_ = {.size = static_cast<std::uint64_t>(status.st_size),
                  .modified = modified(status),
                  .device = static_cast<std::uint64_t>(status.st_dev),
                  .inode = has_passing_inodes(descriptor_) ? 0 : static_cast<std::uint64_t>(status.st_ino),
-                 .host = host};
+                 .host = kHost};
   }
   ~OpenFile() { ::close(descriptor_); }
   OpenFile(const OpenFile&) = delete;
@@ -98,11 +100,6 @@ Error changed(const std::string& path, const FileIdentity& then, const FileIdent
                                                        " bytes when it was opened and has " +
                                                        std::to_string(now.size) + " now";
   return Error::data("'" + path + what + "; open it again", path, now.size);
-}
-
-std::size_t page_bytes() {
-  static const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  return bytes;
 }
 
 }  // namespace
@@ -140,7 +137,7 @@ struct MappedFile::Mapping {
   // Of the last page: if it is gone altogether, any byte of it tells.
   Witness find_witness() const {
     std::size_t at = size - 1;
-    for (const std::size_t page = at / page_bytes() * page_bytes(); at > page && bytes[at] == std::byte{0};) --at;
+    for (const std::size_t page = at / kPageBytes * kPageBytes; at > page && bytes[at] == std::byte{0};) --at;
     return {bytes + at, bytes[at]};
   }
 
@@ -231,7 +228,7 @@ void MappedFile::advise(const Mapping& mapping) const {
 
 void MappedFile::will_need(std::uint64_t begin, std::uint64_t end) const noexcept {
   if (memory_ != nullptr) return;
-  begin -= begin % page_bytes();
+  begin -= begin % kPageBytes;
   try {
     ::madvise(const_cast<std::byte*>(bytes() + begin), end - begin, MADV_WILLNEED);
   } catch (const std::exception&) {

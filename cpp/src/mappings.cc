@@ -9,6 +9,7 @@
 #include <string>
 
 #include "binfeed/mapped_file.h"
+#include "binfeed/process_mutex.h"
 #include "binfeed/status.h"
 
 namespace binfeed {
@@ -37,6 +38,10 @@ std::size_t find_limit() {
 Mappings& Mappings::instance() {
   static auto* const mappings = new Mappings;
   return *mappings;
+}
+
+namespace {
+const AtLoad mappings_at_load([] { Mappings::instance(); });
 }
 
 Mappings::Mappings() : limit_(find_limit()) {

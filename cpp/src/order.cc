@@ -23,8 +23,7 @@ void Order::append_runs(std::int64_t position, std::int64_t count, std::vector<R
   if (count > 0) append(position, count, runs);
 }
 
-void Order::append_reach(std::int64_t position, std::int64_t count, std::int64_t enough,
-                         std::vector<Run>& runs) const {
+void Order::append_reach(std::int64_t position, std::int64_t count, Enough enough, std::vector<Run>& runs) const {
   check(position, count);
   if (count > 0) reach(position, count, enough, runs);
 }
@@ -113,6 +112,11 @@ class InterleavedOrder final : public Order {
     }
   }
 
+  void reach(std::int64_t position, std::int64_t count, Enough enough, std::vector<Run>& runs) const override {
+    const bool has_long_runs = block_length_ > enough.samples / enough.runs;
+    append(position, std::min(count, has_long_runs ? enough.samples : enough.runs * block_length_), runs);
+  }
+
   void append(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const override {
     const auto after = std::upper_bound(
         segments_.begin(), segments_.end(), position,
@@ -184,8 +188,8 @@ class ShardedOrder final : public Order {
       order_->append_runs(first, length, runs);
     });
   }
-  void reach(std::int64_t position, std::int64_t count, std::int64_t enough, std::vector<Run>& runs) const override {
-    for_each_stretch(position, std::min(count, enough), [&](std::int64_t first, std::int64_t length) {
+  void reach(std::int64_t position, std::int64_t count, Enough enough, std::vector<Run>& runs) const override {
+    for_each_stretch(position, std::min(count, enough.samples), [&](std::int64_t first, std::int64_t length) {
       order_->append_reach(first, length, enough, runs);
     });
   }

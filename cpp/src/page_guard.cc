@@ -182,12 +182,25 @@ bool PageGuard::has_faulted() const { return slot_->has_faulted; }
 
 bool PageGuard::any_has_faulted() { return PageGuardAccess::any_has_faulted.load(std::memory_order_relaxed); }
 
+namespace {
+
+ProcessMutex& handler_mutex() {
+  static auto* const mutex = new ProcessMutex;
+  return *mutex;
+}
+
+const AtLoad guards_at_load([] {
+  PageGuardAccess::free();
+  handler_mutex();
+});
+
+}  // namespace
+
 void PageGuard::install_handler() {
   struct sigaction current {};
   ::sigaction(SIGBUS, nullptr, &current);
   if (is_ours(current)) return;
-  static auto* const mutex = new ProcessMutex;
-  const std::lock_guard lock(*mutex);
+  const std::lock_guard lock(handler_mutex());
   ::sigaction(SIGBUS, nullptr, &current);
   if (is_ours(current)) return;
   previous_action = new struct sigaction(current);

@@ -131,7 +131,9 @@ void Reader::read_ahead(const Order& order, std::int64_t position, std::int64_t 
 
 void Reader::request(const Order& order, std::int64_t position, std::int64_t count) const {
   std::vector<Run> runs;
-  order.append_reach(position, count, static_cast<std::int64_t>(kReadAheadBytes) / sample_bytes_ + 1, runs);
+  const Order::Enough enough{.samples = static_cast<std::int64_t>(kReadAheadBytes) / sample_bytes_ + 1,
+                             .runs = static_cast<std::int64_t>(kReadAheadBytes / kSmallestRead)};
+  order.append_reach(position, count, enough, runs);
   std::vector<Range> ranges;
   std::uint64_t bytes = 0;
   for (auto run = runs.begin(); run != runs.end() && bytes < kReadAheadBytes; ++run) {

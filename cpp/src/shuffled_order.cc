@@ -73,10 +73,15 @@ class BlockShuffledOrder final : public Order {
   }
 
   // The blocks of all windows that the stretch is of, as far as they are needed.
-  void reach(std::int64_t position, std::int64_t count, std::int64_t enough, std::vector<Run>& runs) const override {
+  // The blocks of whole windows, unless these are so large that most of their blocks are not read soon.
+  void reach(std::int64_t position, std::int64_t count, Enough enough, std::vector<Run>& runs) const override {
     const std::int64_t first = place_at(position) / window_blocks_ * window_blocks_;
     const std::int64_t last = place_at(position + count - 1) / window_blocks_ * window_blocks_ + window_blocks_;
-    const std::int64_t end = std::min({last, blocks_, first + enough / block_samples_ + 1});
+    const std::int64_t end = std::min(last, blocks_);
+    if (end - first > std::min(enough.runs, enough.samples / block_samples_ + 1)) {
+      append(position, std::min({count, enough.samples, enough.runs}), runs);
+      return;
+    }
     std::vector<std::uint64_t> blocks(as_unsigned(end - first));
     std::iota(blocks.begin(), blocks.end(), as_unsigned(first));
     block_permutation_.apply(blocks);

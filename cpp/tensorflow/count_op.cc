@@ -46,6 +46,8 @@ Counters& counters() {
   return all;
 }
 
+const AtLoad counters_at_load([] { counters(); });
+
 class AddCounterKernel {
  public:
   explicit AddCounterKernel(TF_OpKernelConstruction*) {}

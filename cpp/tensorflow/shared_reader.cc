@@ -18,6 +18,19 @@ RecordIndex open(const ReadPlan& plan) {
   return RecordIndex(plan.layout, std::move(files));
 }
 
+// Never destroyed: kernels may be, after all static objects were.
+struct Shared {
+  ProcessMutex mutex;
+  std::unordered_map<std::string, std::weak_ptr<const SharedReader>> readers;
+};
+
+Shared& shared() {
+  static auto& all = *new Shared;
+  return all;
+}
+
+const AtLoad shared_at_load([] { shared(); });
+
 }  // namespace
 
 SharedReader::SharedReader(ReadPlan plan)
@@ -32,9 +45,7 @@ SharedReader::SharedReader(ReadPlan plan)
 }
 
 std::shared_ptr<const SharedReader> SharedReader::get(const std::string& plan) {
-  static auto& mutex = *new ProcessMutex;
-  // Never destroyed: kernels may be, after all static objects were.
-  static auto& readers = *new std::unordered_map<std::string, std::weak_ptr<const SharedReader>>;
+  auto& [mutex, readers] = shared();
   const auto find = [&]() -> std::shared_ptr<const SharedReader> {
     const auto known = readers.find(plan);
     return known == readers.end() ? nullptr : known->second.lock();

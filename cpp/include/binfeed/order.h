@@ -32,16 +32,20 @@ class Order {
   void append_runs(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const;
 
   // Appends runs that hold those samples, in any order and perhaps with others that are read soon, to read ahead. Ends
-  // when there are `enough` samples.
-  void append_reach(std::int64_t position, std::int64_t count, std::int64_t enough, std::vector<Run>& runs) const;
+  // when there is enough of them.
+  struct Enough {
+    std::int64_t samples;
+    std::int64_t runs;
+  };
+  void append_reach(std::int64_t position, std::int64_t count, Enough enough, std::vector<Run>& runs) const;
 
  protected:
   explicit Order(std::int64_t size) : size_(size) {}
 
  private:
   virtual void append(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const = 0;
-  virtual void reach(std::int64_t position, std::int64_t count, std::int64_t enough, std::vector<Run>& runs) const {
-    append(position, std::min(count, enough), runs);
+  virtual void reach(std::int64_t position, std::int64_t count, Enough enough, std::vector<Run>& runs) const {
+    append(position, std::min(count, enough.samples), runs);
   }
 
   std::int64_t size_;

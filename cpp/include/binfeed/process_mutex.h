@@ -1,6 +1,7 @@
 // A mutex of the whole process that fork() never leaves locked in the child: whoever forks waits until it is free.
 #pragma once
 
+#include <exception>
 #include <mutex>
 
 namespace binfeed {
@@ -17,6 +18,18 @@ class ProcessMutex {
 
  private:
   std::mutex mutex_;
+};
+
+// Makes at the time that the library is loaded what lives as long as the process, while nobody forks: the child of a fork
+// in the midst of it would wait for it forever. If it cannot be made, that is reported when it is used.
+struct AtLoad {
+  template <typename Make>
+  explicit AtLoad(Make make) noexcept {
+    try {
+      make();
+    } catch (const std::exception&) {
+    }
+  }
 };
 
 }  // namespace binfeed

@@ -7,6 +7,7 @@ can share out among workers, and every step knows how many elements it gives.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -255,6 +256,8 @@ def can_read(reader: Reader) -> bool:
 
 
 def _chunk_size(elements: Elements, schedule: Schedule) -> int:
+    if any(math.prod(output.shape) == 0 for output in elements.outputs):
+        return 1  # unbatch() ends the process at a tensor without elements
     batches = schedule.epoch(schedule.first_epoch + 1).batches
     return min(batches_within(CHUNK_BYTES, elements.outputs, schedule.batch_size), max(batches // MIN_CHUNKS, 1))
 

@@ -45,7 +45,8 @@ SharedReader::SharedReader(ReadPlan plan)
 }
 
 std::shared_ptr<const SharedReader> SharedReader::get(const std::string& plan) {
-  auto& [mutex, readers] = shared();
+  ProcessMutex& mutex = shared().mutex;
+  auto& readers = shared().readers;
   const auto find = [&]() -> std::shared_ptr<const SharedReader> {
     const auto known = readers.find(plan);
     return known == readers.end() ? nullptr : known->second.lock();

@@ -152,10 +152,11 @@ class Batches:
 
     def _mapped(self, count: int, read: Any) -> tf.data.Dataset:
         """What ``read`` gives for 0 to ``count`` - 1, called with the epochs of earlier iterations if that counts."""
+        as_it_is = tf.autograph.experimental.do_not_convert
         numbers = tf.data.Dataset.range(count)
         if self._counter is not None:
-            numbers = numbers.scan(tf.constant(-1, tf.int64), self._with_passed_epochs)
-        dataset = numbers.map(read, num_parallel_calls=self._num_parallel_calls, deterministic=True)
+            numbers = numbers.scan(tf.constant(-1, tf.int64), as_it_is(self._with_passed_epochs))
+        dataset = numbers.map(as_it_is(read), num_parallel_calls=self._num_parallel_calls, deterministic=True)
         return dataset.prefetch(self._prefetch) if self._prefetch != 0 else dataset
 
     def _with_passed_epochs(self, known: tf.Tensor, i: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:

@@ -232,3 +232,16 @@ def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
 def test_many_is_true_or_false(records: Array) -> None:
     with pytest.raises(TypeError, match="many must be True or False, not 'no'"):
         bft.decode(strings(records), RECORD, many="no")  # type: ignore[arg-type]
+
+
+def test_the_layout_may_have_the_header(tmp_path: Path) -> None:
+    path = tmp_path / "x.bin"
+    np.arange(12, dtype="<i4").tofile(path)
+    layout = bf.Layout("<i4", header_bytes=8, footer_bytes=4)
+    for frame in ({}, {"header_bytes": 8}, {"header_bytes": 8, "footer_bytes": 4}):
+        for names in (str(path), tf.data.Dataset.from_tensors(str(path))):
+            batches = list(bft.FixedLengthRecordDataset(names, 4, **frame, layout=layout))
+            assert batches[0].numpy().tolist() == list(range(2, 11))
+    for frame in ({"header_bytes": 0}, {"header_bytes": 4}, {"footer_bytes": 8}):
+        with pytest.raises(bf.LayoutError, match=r"(header|footer)_bytes is \d, but the layout's is \d"):
+            bft.FixedLengthRecordDataset(str(path), 4, **frame, layout=layout)

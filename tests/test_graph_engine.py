@@ -161,6 +161,36 @@ def test_a_checkpoint_in_mid_epoch_goes_on_exactly(
     assert [batch["id"].numpy().tolist() for batch in other] == expected[taken:]
 
 
+@pytest.mark.parametrize("options", [{"shuffle": True}, {"shuffle": "block", "epochs": 2}])
+@pytest.mark.parametrize(("batch_size", "taken"), [(32, 0), (32, 17), (3, 71)])
+def test_a_checkpoint_knows_the_seed(
+    reader: bf.Reader, tmp_path: Path, options: dict[str, Any], batch_size: int, taken: int
+) -> None:
+    iterator = iter(graph(reader, batch_size, **options))
+    for _ in range(taken + 1):
+        next(iterator)
+    saved = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "checkpoint"))
+    expected = [batch["id"].numpy().tolist() for batch in iterator]
+
+    other = iter(graph(reader, batch_size, **options))  # which draws a seed of its own
+    tf.train.Checkpoint(iterator=other).restore(saved)
+    assert [batch["id"].numpy().tolist() for batch in other] == expected
+
+
+def test_a_checkpoint_knows_the_iteration(reader: bf.Reader, tmp_path: Path) -> None:
+    def repeated() -> Iterator[Any]:
+        return iter(graph(reader, 10, shuffle=True, seed=1, num_parallel_calls=1, prefetch=1).repeat(3))
+
+    expected = [batch["id"].numpy().tolist() for batch in repeated()]
+    iterator = repeated()
+    for _ in range(130):
+        next(iterator)
+    saved = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "checkpoint"))
+    other = repeated()
+    tf.train.Checkpoint(iterator=other).restore(saved)
+    assert [batch["id"].numpy().tolist() for batch in other] == expected[130:]
+
+
 def test_a_keras_backup_goes_on(reader: bf.Reader, tmp_path: Path) -> None:
     import keras  # noqa: PLC0415
 
@@ -220,7 +250,7 @@ def test_the_op_refuses_what_is_no_plan() -> None:
     module = ops.load_ops()
     for plan in (b"", b"nonsense", b"binfeed read plan 1\n", b"binfeed read plan 1\n" + b"\xff" * 100):
         with pytest.raises(tf.errors.InvalidArgumentError, match="read plan"):
-            module.binfeed_read(numbers=0, passed_epochs=0, plan=plan, output_types=[tf.float32])
+            module.binfeed_read(numbers=0, passed_epochs=0, seed=0, plan=plan, output_types=[tf.float32])
 
 
 def test_a_number_that_is_no_batch_is_an_error(reader: bf.Reader) -> None:
@@ -379,7 +409,7 @@ def test_epochs_do_not_end_where_numbers_of_batches_would(reader: bf.Reader) -> 
     (plan,) = dataset._batches._plans
     types = dataset._batches._types[0]
     for epochs in (2**40, 2**61):
-        found = ops.load_ops().binfeed_read(numbers=0, passed_epochs=epochs, plan=plan, output_types=types)[0]
+        found = ops.load_ops().binfeed_read(numbers=0, passed_epochs=epochs, seed=5, plan=plan, output_types=types)[0]
         assert found.numpy().tolist() == reference.shuffled(COUNT, 5, epochs).tolist()
 
 

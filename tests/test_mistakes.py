@@ -382,3 +382,14 @@ def test_a_missing_package_is_named_with_the_extra_that_installs_it(
 def test_a_value_has_one_code(codes: dict[Any, int]) -> None:
     with pytest.raises(bf.FeatureError, match="has two codes"):
         bf.open(b"AB", "S2", bf.field("value").codes(codes))
+
+
+@pytest.mark.parametrize("offset", [[], [0, 0], [1, 1]])
+def test_an_offset_has_the_records_shape(offset: list[int]) -> None:
+    with pytest.raises(bf.FeatureError, match="does not broadcast"):
+        bf.open(bytes(8), "<f4", bf.field("value").scale(1, offset))
+
+
+def test_a_path_has_a_character() -> None:
+    with pytest.raises(ValueError, match="a path must have at least one character"):
+        bf.open("", "<f4")

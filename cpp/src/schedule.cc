@@ -46,8 +46,8 @@ AccessPattern Schedule::access_pattern() const {
   return is_sequential ? AccessPattern::kSequential : AccessPattern::kNormal;
 }
 
-OrderPointer Schedule::order(std::int64_t epoch) const {
-  const ShuffleKey key{spec_.seed, static_cast<std::uint64_t>(epoch)};
+OrderPointer Schedule::order(std::int64_t epoch, std::uint64_t seed) const {
+  const ShuffleKey key{seed, static_cast<std::uint64_t>(epoch)};
   OrderPointer whole = unshuffled_;
   if (spec_.shuffle == Shuffle::kGlobal) whole = shuffled_order(size(), key, kernels_);
   if (spec_.shuffle == Shuffle::kBlock) {
@@ -69,8 +69,11 @@ Schedule::Batch Schedule::locate(std::int64_t number, std::int64_t passed_epochs
   require_range("passed_epochs", passed_epochs, 0);
   const bool is_in_first = number < in_first;
   const std::int64_t later = is_in_first ? 0 : number - in_first;
-  std::int64_t epoch = checked_add(spec_.first_epoch, passed_epochs, "number of an epoch");
-  if (!is_in_first) epoch = checked_add(epoch, 1 + later / in_another, "number of an epoch");
+  const auto add = [](std::int64_t epoch, std::int64_t epochs) {
+    return checked_add(epoch, epochs, "number of an epoch");
+  };
+  std::int64_t epoch = add(spec_.first_epoch, passed_epochs);
+  if (!is_in_first) epoch = add(add(epoch, 1), later / in_another);
   const std::int64_t position = (is_in_first ? number : later % in_another) * spec_.batch_size;
   const std::int64_t samples = is_in_first ? in_first_epoch_ : in_another_epoch_;
   return {epoch, position, std::min(spec_.batch_size, samples - position)};

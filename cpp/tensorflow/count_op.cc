@@ -1,14 +1,17 @@
-// BinfeedCount: how often a counter was counted before; `anything` is only there so that nobody computes it ahead of time.
+// BinfeedCount: the number of an iteration. If it is not `known` yet, which is -1, it is the next one of the counter; if
+// it is, perhaps from a checkpoint of another process, later ones follow it.
 // BinfeedAddCounter: makes any tensor a counter, at zero.
 //
 // A counter is known by where it lies: the pipelines of the process that made it refer to that very tensor. A pipeline in
-// another process, or in a worker of tf.data service, has a copy of it, which nobody knows, and its count is always 0:
+// another process, or in a worker of tf.data service, has a copy of it, which nobody knows, and its iterations are all 0:
 // workers that share an epoch out must agree which one it is.
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <utility>
 
+#include "binfeed/checked.h"
 #include "binfeed/process_mutex.h"
 #include "kernel.h"
 #include "ops.h"
@@ -26,16 +29,20 @@ class Counters {
 counters_.try_emplace(place, Counter{std::move(counter)});
   }
 
-  std::int64_t next(const TF_Tensor* counter) {
+  std::int64_t iteration(const TF_Tensor* counter, std::int64_t known) {
     const std::lock_guard lock(mutex_);
-    const auto known = counters_.find(TF_TensorData(counter));
-    return known == counters_.end() ? 0 : known->second.count++;
+    const auto found = counters_.find(TF_TensorData(counter));
+    if (found == counters_.end()) return std::max<std::int64_t>(known, 0);
+    std::int64_t& next = found->second.next;
+    if (known < 0) return next++;
+    next = std::max(next, checked_add(known, 1, "number of an iteration"));
+    return known;
   }
 
  private:
   struct Counter {
     Tensor tensor;
-    std::int64_t count = 0;
+    std::int64_t next = 0;
   };
   ProcessMutex mutex_;
   std::map<const void*, Counter> counters_;
@@ -64,15 +71,16 @@ class CountKernel {
 
   void compute(TF_OpKernelContext* context) const {
     const Tensor counter = input(context, 0);
-    set_number(context, 0, counters().next(counter.get()));
+    const Tensor known = input(context, 1);
+    set_number(context, 0, counters().iteration(counter.get(), number_of(known.get(), "known")));
   }
 };
 
 }  // namespace
 
 void register_count_ops() {
-  register_op<AddCounterKernel>("BinfeedAddCounter", {"counter: uint8"}, {}, {"count: int64"});
-  register_op<CountKernel>("BinfeedCount", {"counter: uint8", "anything: int64"}, {}, {"count: int64"});
+  register_op<AddCounterKernel>("BinfeedAddCounter", {"counter: uint8"}, {}, {"iteration: int64"});
+  register_op<CountKernel>("BinfeedCount", {"counter: uint8", "known: int64"}, {}, {"iteration: int64"});
 }
 
 }  // namespace binfeed::tensorflow

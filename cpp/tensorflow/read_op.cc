@@ -1,5 +1,6 @@
 // BinfeedRead: the number of a batch -> its arrays, [samples, ...]; or the numbers of batches that have equally many
-// samples -> their arrays, [batches, samples, ...].
+// samples -> their arrays, [batches, samples, ...]. The seed is an input, not that of the plan, so that a checkpoint of the
+// pipeline has it.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -31,11 +32,13 @@ class ReadKernel {
   void compute(TF_OpKernelContext* context) {
     const Tensor numbers = input(context, 0);
     const Tensor passed_epochs = input(context, 1);
+    const Tensor seed = input(context, 2);
     const std::vector<Schedule::Batch> batches =
         locate(numbers_of(numbers.get()), number_of(passed_epochs.get(), "passed_epochs"));
     std::vector<std::int64_t> leading = shape_of(numbers.get());
     leading.push_back(batches.empty() ? 0 : batches.front().count);
-    set_outputs(context, types_, shared_->plan().arrays, leading, read(batches));
+    set_outputs(context, types_, shared_->plan().arrays, leading,
+                read(batches, static_cast<std::uint64_t>(number_of(seed.get(), "seed"))));
   }
 
  private:
@@ -51,7 +54,7 @@ class ReadKernel {
   }
 
   // Batches that follow each other in an epoch are read as one.
-  BatchBuffers read(const std::vector<Schedule::Batch>& batches) {
+  BatchBuffers read(const std::vector<Schedule::Batch>& batches, std::uint64_t seed) {
     std::vector<Schedule::Batch> stretches;
     std::int64_t rows = 0;
     for (const Schedule::Batch& batch : batches) {
@@ -68,7 +71,7 @@ class ReadKernel {
     BatchBuffers arrays(row_bytes, rows);
     std::vector<std::byte*> outputs = arrays.bytes();
     for (const Schedule::Batch& stretch : stretches) {
-      const OrderPointer order = shared_->schedule().order(stretch.epoch);
+      const OrderPointer order = shared_->schedule().order(stretch.epoch, seed);
       read_ahead(stretch, *order);
       shared_->reader().read(*order, stretch.position, stretch.count, outputs);
       for (std::size_t k = 0; k < outputs.size(); ++k) {
@@ -91,7 +94,7 @@ class ReadKernel {
 }  // namespace
 
 void register_read_op() {
-  register_op<ReadKernel>("BinfeedRead", {"numbers: int64", "passed_epochs: int64"},
+  register_op<ReadKernel>("BinfeedRead", {"numbers: int64", "passed_epochs: int64", "seed: int64"},
                           {"plan: string", "output_types: list(type) >= 1"}, {"arrays: output_types"});
 }
 

@@ -282,18 +282,18 @@ void test_output_types_must_be_those_of_the_plan() {
 }
 
 void test_each_count_comes_once() {
-  const std::int64_t zero = 0;
-  const Tensor anything = host::make_tensor(TF_INT64, {}, &zero);
-  const Tensor made = host::make_tensor(TF_UINT8, {1}, &zero);
+  const std::int64_t unknown = -1;
+  const Tensor none = host::make_tensor(TF_INT64, {}, &unknown);
+  const Tensor made = host::make_tensor(TF_UINT8, {1}, &unknown);
   const TF_Tensor* const counter = made.get();
   CHECK(Kernel("BinfeedAddCounter", {}).run({counter}).code == TF_OK);
   constexpr std::size_t kThreads = 4;
   std::vector<std::int64_t> counts[kThreads];
   std::vector<std::thread> threads;
   for (auto& mine : counts) {
-    threads.emplace_back([&mine, &anything, counter] {
+    threads.emplace_back([&mine, &none, counter] {
       const Kernel kernel("BinfeedCount", {});
-      for (int i = 0; i < 100; ++i) mine.push_back(numbers_of(*kernel.run({counter, anything.get()}).outputs[0]).at(0));
+      for (int i = 0; i < 100; ++i) mine.push_back(numbers_of(*kernel.run({counter, none.get()}).outputs[0]).at(0));
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -302,9 +302,17 @@ void test_each_count_comes_once() {
   CHECK(all.size() == 100 * kThreads);
   CHECK(*all.begin() == 0 && *all.rbegin() == 100 * kThreads - 1);
 
+  const std::int64_t known = 1000;
+  const Tensor restored = host::make_tensor(TF_INT64, {}, &known);
+  const Kernel another("BinfeedCount", {});
+  for (const std::int64_t expected : {known, known + 1, known + 2}) {
+    const TF_Tensor* const given = expected == known ? restored.get() : none.get();
+    CHECK(numbers_of(*another.run({counter, given}).outputs[0]).at(0) == expected);
+  }
+
   const Tensor copy = host::make_tensor(TF_UINT8, host::shape_of(*counter), host::bytes_of(*counter).data());
   const Kernel kernel("BinfeedCount", {});
-  for (int i = 0; i < 2; ++i) CHECK(numbers_of(*kernel.run({copy.get(), anything.get()}).outputs[0]).at(0) == 0);
+  for (int i = 0; i < 2; ++i) CHECK(numbers_of(*kernel.run({copy.get(), none.get()}).outputs[0]).at(0) == 0);
 }
 
 void test_plans_of(const std::filesystem::path& folder) {

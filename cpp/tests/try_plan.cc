@@ -199,7 +199,7 @@ void try_read_op(ReadPlan plan, const std::vector<Bytes>& contents, const Batche
   const host::Kernel kernel("BinfeedRead", {{"plan", to_bytes(plan)}, {"output_types", types_of(plan)}});
   for (const auto& [number, arrays] : batches) {
     if (!arrays) continue;
-    const host::Result result = read_batch(kernel, number);
+    const host::Result result = read_batch(kernel, number, 0, plan.schedule.seed);
     check(result);
     if (result.code != TF_OK) continue;
     for (std::size_t k = 0; k < arrays->size(); ++k) {
@@ -223,15 +223,18 @@ void try_decode_op(const std::string& plan, const std::vector<TF_DataType>& type
 
 }  // namespace
 
-host::Result read_batch(const host::Kernel& kernel, std::int64_t number, std::int64_t passed_epochs) {
+host::Result read_batch(const host::Kernel& kernel, std::int64_t number, std::int64_t passed_epochs,
+                        std::uint64_t seed) {
   return kernel.run({host::make_tensor(TF_INT64, {}, &number).get(),
-                     host::make_tensor(TF_INT64, {}, &passed_epochs).get()});
+                     host::make_tensor(TF_INT64, {}, &passed_epochs).get(),
+                     host::make_tensor(TF_INT64, {}, &seed).get()});
 }
 
 host::Result read_batches(const host::Kernel& kernel, const std::vector<std::int64_t>& numbers) {
-  const std::int64_t passed_epochs = 0;
+  const std::int64_t zero = 0;
+  const host::Tensor scalar = host::make_tensor(TF_INT64, {}, &zero);
   return kernel.run({host::make_tensor(TF_INT64, {static_cast<std::int64_t>(numbers.size())}, numbers.data()).get(),
-                     host::make_tensor(TF_INT64, {}, &passed_epochs).get()});
+                     scalar.get(), scalar.get()});
 }
 
 std::vector<TF_DataType> types_of(const ReadPlan& plan) {

@@ -18,7 +18,8 @@ void try_plan(std::string_view bytes);
 std::vector<TF_DataType> types_of(const ReadPlan& plan);
 
 // What BinfeedRead gives for one batch, and for a chunk of several.
-host::Result read_batch(const host::Kernel& kernel, std::int64_t number, std::int64_t passed_epochs = 0);
+host::Result read_batch(const host::Kernel& kernel, std::int64_t number, std::int64_t passed_epochs = 0,
+                        std::uint64_t seed = 0);
 host::Result read_batches(const host::Kernel& kernel, const std::vector<std::int64_t>& numbers);
 
 }  // namespace binfeed::tests

@@ -254,7 +254,8 @@ class Feature:
             FeatureError: if a parameter is not a finite number.
         """
         shift = _parameter("scale(offset=)", offset)
-        return self._then(Scale(_parameter("scale(factor=)", factor), shift if shift.any() else None))
+        is_none = shift.ndim == 0 and shift == 0
+        return self._then(Scale(_parameter("scale(factor=)", factor), None if is_none else shift))
 
     @checked_keywords
     def div(self, by: npt.ArrayLike) -> Feature:

@@ -76,6 +76,8 @@ def _sources(file: Any, number: int, layout: Layout) -> list[Source]:
 
 def _paths(name: PathLike) -> list[Source]:
     path = os.fspath(name)
+    if not path:
+        raise ValueError("a path must have at least one character")
     if re.match(r"\w+://", path):
         local = "leave out 'file://'" if path.startswith("file://") else "copy it, or mount where it is"
         raise ValueError(f"{shown(path)} is a URL, but files must be local: {local}")

@@ -52,7 +52,9 @@ class Schedule {
   AccessPattern access_pattern() const;
 
   // What the shard reads in `epoch`: batch b is positions [b * batch_size, (b + 1) * batch_size), as far as they exist.
-  OrderPointer order(std::int64_t epoch) const;
+  // With another seed than the schedule's it is what a schedule with that seed reads.
+  OrderPointer order(std::int64_t epoch) const { return order(epoch, spec_.seed); }
+  OrderPointer order(std::int64_t epoch, std::uint64_t seed) const;
 
   struct Batch {
     std::int64_t epoch;

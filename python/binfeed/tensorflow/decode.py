@@ -79,8 +79,8 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
     Args:
         filenames: a tensor or dataset of file names, each as it is: no patterns.
         record_bytes: of each record.
-        header_bytes: before the first record of each file.
-        footer_bytes: behind the last record of each file.
+        header_bytes: before the first record of each file; None for as many as the layout has.
+        footer_bytes: behind the last record of each file; None for as many as the layout has.
         buffer_size: bytes to read ahead, of scalar strings.
         compression_type: ``""``, ``"ZLIB"`` or ``"GZIP"``.
         num_parallel_reads: files to take turns; ``tf.data.AUTOTUNE`` for as many as TensorFlow chooses.
@@ -90,7 +90,7 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
         batch_size: records per batch; every batch is full except the last.
 
     Raises:
-        LayoutError: if the layout's record has not ``record_bytes`` bytes.
+        LayoutError: if the layout's record has not ``record_bytes`` bytes, or a header or footer of its own is another.
         ValueError: if a number is negative.
     """
 
@@ -112,8 +112,8 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
         if layout is None:
             return super().__new__(cls)
         framed = copy.copy(as_layout(layout))
-        framed.header_bytes = non_negative("header_bytes", header_bytes or 0)
-        framed.footer_bytes = non_negative("footer_bytes", footer_bytes or 0)
+        framed.header_bytes = header_bytes = _frame_bytes("header_bytes", header_bytes, framed.header_bytes)
+        framed.footer_bytes = footer_bytes = _frame_bytes("footer_bytes", footer_bytes, framed.footer_bytes)
         if framed.record_bytes != record_bytes:
             raise LayoutError(f"record_bytes is {record_bytes}, but the layout's records have {framed.record_bytes}")
         batch_size = positive("batch_size", batch_size)
@@ -127,6 +127,14 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
         return strings.batch(batch_size).map(
             lambda records: decode(records, framed, features), num_parallel_calls=tf.data.AUTOTUNE
         )
+
+
+def _frame_bytes(name: str, asked: int | None, of_layout: int) -> int:
+    if asked is None:
+        return of_layout
+    if non_negative(name, asked) != of_layout and of_layout != 0:
+        raise LayoutError(f"{name} is {asked}, but the layout's is {of_layout}")
+    return non_negative(name, asked)
 
 
 def _open(

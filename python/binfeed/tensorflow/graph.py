@@ -109,6 +109,8 @@ class Batches:
         self._per_epoch = another
         self._missing_in_first = another - first  # where the order goes on in mid-epoch
         self._is_one_epoch = schedule.batches == first
+        self._is_shuffled = schedule.order.shuffle is not None
+        self._seed = _as_int64(schedule.order.seed)
         self._counter = self._new_counter() if reshuffles else None
 
     def of(self, numbers: range) -> tf.data.Dataset:
@@ -132,17 +134,16 @@ class Batches:
         return None
 
     def _one_by_one(self, numbers: range) -> tf.data.Dataset:
-        def read(i: tf.Tensor, passed_epochs: tf.Tensor | int = 0) -> Any:
-            arrays = self._read(numbers.start + i * numbers.step, passed_epochs)
+        def read(i: tf.Tensor, *epochs: tf.Tensor) -> Any:
+            arrays = self._read(numbers.start + i * numbers.step, *epochs)
             shaped = [tf.ensure_shape(array, spec.shape) for array, spec in zip(arrays, self._specs(), strict=True)]
             return self._elements.arrange(shaped)
 
         return self._mapped(len(numbers), read)
 
     def _in_chunks(self, numbers: range, grid: ChunkGrid) -> tf.data.Dataset:
-        def read(i: tf.Tensor, passed_epochs: tf.Tensor | int = 0) -> Any:
-            members = numbers.start + grid.members(i) * numbers.step
-            arrays = self._read(members, passed_epochs)
+        def read(i: tf.Tensor, *epochs: tf.Tensor) -> Any:
+            arrays = self._read(numbers.start + grid.members(i) * numbers.step, *epochs)
             for array, spec in zip(arrays, self._specs(grid.size), strict=True):
                 # A chunk may have fewer batches than that, by which tf.data counts; take() puts it right.
                 array.set_shape(spec.shape)
@@ -151,21 +152,22 @@ class Batches:
         return self._mapped(grid.chunks, read).unbatch().take(len(numbers))
 
     def _mapped(self, count: int, read: Any) -> tf.data.Dataset:
-        """What ``read`` gives for 0 to ``count`` - 1, called with the epochs of earlier iterations if that counts."""
+        """What ``read`` gives for 0 to ``count`` - 1; it is told the passed epochs and the seed of a shuffle as well."""
         as_it_is = tf.autograph.experimental.do_not_convert
         numbers = tf.data.Dataset.range(count)
-        if self._counter is not None:
-            numbers = numbers.scan(tf.constant(-1, tf.int64), as_it_is(self._with_passed_epochs))
+        if self._is_shuffled:
+            start = (tf.constant(-1, tf.int64), tf.constant(self._seed, tf.int64))
+            numbers = numbers.scan(start, as_it_is(self._in_iteration))
         dataset = numbers.map(as_it_is(read), num_parallel_calls=self._num_parallel_calls, deterministic=True)
         return dataset.prefetch(self._prefetch) if self._prefetch != 0 else dataset
 
-    def _with_passed_epochs(self, known: tf.Tensor, i: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
-        # The state of the scan is part of checkpoints.
-        passed_epochs = tf.cond(known < 0, lambda: self._iteration(i) * self._epochs, lambda: known)
-        return passed_epochs, (i, passed_epochs)
-
-    def _iteration(self, anything: tf.Tensor) -> tf.Tensor:
-        return tf.ensure_shape(self._ops.binfeed_count(counter=self._counter, anything=anything), ())
+    def _in_iteration(self, state: tuple[tf.Tensor, tf.Tensor], i: tf.Tensor) -> Any:
+        """The state is the number of the iteration, -1 before it begins, and the seed: so checkpoints have both."""
+        known, seed = state
+        iteration = tf.zeros_like(known)
+        if self._counter is not None:
+            iteration = tf.ensure_shape(self._ops.binfeed_count(counter=self._counter, known=known), ())
+        return (iteration, seed), (i, iteration * self._epochs, seed)
 
     def _new_counter(self) -> tf.Tensor:
         with tf.init_scope(), tf.device("CPU"):
@@ -173,11 +175,13 @@ class Batches:
             self._ops.binfeed_add_counter(counter=counter)
         return counter
 
-    def _read(self, numbers: tf.Tensor, passed_epochs: tf.Tensor | int) -> list[tf.Tensor]:
+    def _read(
+        self, numbers: tf.Tensor, passed_epochs: tf.Tensor | int = 0, seed: tf.Tensor | int = 0
+    ) -> list[tf.Tensor]:
         arrays: list[tf.Tensor] = []
         for plan, types in zip(self._plans, self._types, strict=True):
             arrays += self._ops.binfeed_read(
-                numbers=numbers, passed_epochs=passed_epochs, plan=plan, output_types=types
+                numbers=numbers, passed_epochs=passed_epochs, seed=seed, plan=plan, output_types=types
             )
         return arrays
 
@@ -261,6 +265,11 @@ def _chunk_size(elements: Elements, schedule: Schedule) -> int:
         return 1  # unbatch() ends the process at a tensor without elements
     batches = schedule.epoch(schedule.first_epoch + 1).batches
     return min(batches_within(CHUNK_BYTES, elements.outputs, schedule.batch_size), max(batches // MIN_CHUNKS, 1))
+
+
+def _as_int64(seed: int) -> int:
+    """The same 64 bits as a signed number, which tensors are of."""
+    return seed - 2**64 if seed >= 2**63 else seed
 
 
 def _known(number: Any) -> int | None:

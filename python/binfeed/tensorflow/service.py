@@ -27,4 +27,6 @@ def serve(make_server: Any, name: str) -> None:
         signal.signal(number, lambda *_: told_to_end.set())
     print(f"{name} ready", flush=True)
     told_to_end.wait()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)  # a second one ends what waits for a lost peer
     server._stop()

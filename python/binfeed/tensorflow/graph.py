@@ -152,7 +152,7 @@ class Batches:
         return self._mapped(grid.chunks, read).unbatch().take(len(numbers))
 
     def _mapped(self, count: int, read: Any) -> tf.data.Dataset:
-        """What ``read`` gives for 0 to ``count`` - 1; it is told the passed epochs and the seed of a shuffle as well."""
+        """What ``read`` gives for 0 to ``count`` - 1; for a shuffle, it is given the passed epochs and the seed too."""
         as_it_is = tf.autograph.experimental.do_not_convert
         numbers = tf.data.Dataset.range(count)
         if self._is_shuffled:

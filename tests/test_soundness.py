@@ -379,8 +379,10 @@ def test_reading_ends_at_ctrl_c() -> None:
             sys.executable,
             "-c",
             "import numpy as np, binfeed as bf\n"
-            "reader = bf.open(np.zeros(1 << 20, 'u1'), 'u1', bf.field('value').one_hot(1))\n"
-            "indices = np.zeros(1 << 28, np.int64)\n"
+            "feature = bf.field('value').cast('float64')\n"
+            "for _ in range(20): feature = feature.log1p()\n"  # takes many seconds
+            "reader = bf.open(np.zeros(1 << 20, 'u1'), 'u1', feature)\n"
+            "indices = np.zeros(1 << 27, np.int64)\n"
             "print('reads', flush=True)\n"
             "reader.take(indices)\n"
             "print('done', flush=True)",

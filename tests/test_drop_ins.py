@@ -245,3 +245,11 @@ def test_the_layout_may_have_the_header(tmp_path: Path) -> None:
     for frame in ({"header_bytes": 0}, {"header_bytes": 4}, {"footer_bytes": 8}):
         with pytest.raises(bf.LayoutError, match=r"(header|footer)_bytes is \d, but the layout's is \d"):
             bft.FixedLengthRecordDataset(str(path), 4, **frame, layout=layout)
+
+
+def test_without_a_layout_it_is_tensorflows(tmp_path: Path) -> None:
+    path = str(tmp_path / "x.bin")
+    np.arange(12, dtype="<i4").tofile(path)
+    expected = list(tf.data.FixedLengthRecordDataset(path, 4).as_numpy_iterator())
+    for dataset in (bft.FixedLengthRecordDataset(path, 4), bft.FixedLengthRecordDataset(path, 4, layout=None)):
+        assert list(dataset.as_numpy_iterator()) == expected

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from binfeed.planning import plan_output
 
+from tests.conftest import assert_identical
+
 LAYOUT = bf.Layout(
     [
         ("flag", "?"),
@@ -172,3 +174,16 @@ def test_parameters_are_copied() -> None:
     feature = bf.field("x").standardize(mean, 1)
     mean[:] = 9
     assert "[0., 0., 0.]" in repr(feature)
+
+
+def test_bounds_are_rounded_once() -> None:
+    values = np.array([-1, 0, 1], "<f2")
+    for low in (65519.9999999, 2**-25 + 2**-60, 1 + 2**-11 + 2**-40):
+        found = bf.open(values.view(np.uint8), "<f2", bf.field("value").clip(low=low))[:]
+        assert_identical(found, np.maximum(values, np.float16(low)))
+
+
+def test_codes_in_another_order_are_the_same() -> None:
+    one, other = bf.field("x").codes({"A": 0, "B": 1}), bf.field("x").codes({"B": 1, "A": 0})
+    state = bf.open(b"AB", {"x": "S1"}, {"x": one}).batches(1).state()
+    assert len(list(bf.open(b"AB", {"x": "S1"}, {"x": other}).batches(1, state=state))) == 2

@@ -367,3 +367,15 @@ def test_a_reader_prints_what_it_gives(records: Array) -> None:
     assert repr(reader) == "<reader of 100 samples, id: uint32, x: float32[3], tag: bytes16>"
     reader.close()
     assert repr(reader).startswith("<closed reader of 100 samples")
+
+
+def test_a_path_behind_a_link_is_the_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "real" / "sub").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real/sub")
+    (tmp_path / "real" / "x.bin").write_bytes(b"AAAA")
+    (tmp_path / "x.bin").write_bytes(b"BBBB")
+    monkeypatch.chdir(tmp_path)
+    assert bf.open("link/../x.bin", "S4")[0] == b"AAAA"
+    assert bf.open("link/../*.bin", "S4")[0] == b"AAAA"
+    with pytest.raises(NotADirectoryError):
+        bf.open("x.bin/", "S4")

@@ -441,3 +441,16 @@ def test_keras_trains_and_knows_the_number_of_steps(capfd: pytest.CaptureFixture
         history = model.fit(training.to_tf_dataset(64, label="label"), epochs=2, verbose=2, shuffle=False)
     assert len(history.history["loss"]) == 2
     assert "16/16" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("batch_size", [4, 2**23])
+@pytest.mark.parametrize("engine", ["graph", "generator"])
+def test_a_tuple_of_one_is_a_tuple(write_files: WriteFiles, engine: str, batch_size: int) -> None:
+    reader = bf.open(write_files(np.arange(9, dtype="<u4")), "<u4")
+    for one, expected in ((bf.zip(reader), 1), (bf.zip(bf.zip(reader, reader)), 1)):
+        spec = one.to_tf_dataset(batch_size, engine=engine).element_spec
+        assert isinstance(spec, tuple)
+        assert len(spec) == expected
+        assert_identical(
+            next(iter(one.to_tf_dataset(batch_size, engine=engine).as_numpy_iterator())), next(one.batches(batch_size))
+        )

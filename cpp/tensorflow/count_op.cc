@@ -26,7 +26,7 @@ class Counters {
   void add(Tensor counter) {
     const std::lock_guard lock(mutex_);
     const void* const place = TF_TensorData(counter.get());
-counters_.try_emplace(place, Counter{std::move(counter)});
+    counters_.try_emplace(place, Counter{std::move(counter)});
   }
 
   std::int64_t iteration(const TF_Tensor* counter, std::int64_t known) {

@@ -359,8 +359,9 @@ class Feature:
         """
         if not isinstance(codes, Mapping) or not codes:
             raise FeatureError(f"codes() takes a dict of value to code, not {shown(codes)}")
-        pairs = tuple((_key(key), _code(code)) for key, code in codes.items())
-        return self._then(Codes(pairs, _code(default)))
+        pairs: list[Any] = [(_key(key), _code(code)) for key, code in codes.items()]
+        pairs.sort(key=lambda pair: (isinstance(pair[0], bytes), pair))  # so that equal ones are equal
+        return self._then(Codes(tuple(pairs), _code(default)))
 
     @checked_keywords
     def one_hot(self, depth: int) -> Feature:

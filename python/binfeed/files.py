@@ -75,7 +75,7 @@ def _sources(file: Any, number: int, layout: Layout) -> list[Source]:
 
 
 def _paths(name: PathLike) -> list[Source]:
-    path = os.fspath(name)
+    path = os.fsdecode(name)
     if not path:
         raise ValueError("a path must have at least one character")
     if re.match(r"\w+://", path):
@@ -93,7 +93,8 @@ def _absolute(path: str) -> bytes:
     """As it is now: the working directory may be another one when the file is read."""
     if "\0" in path:
         raise ValueError(f"a path has a NUL byte in it: {shown(path)}")
-    return os.fsencode(os.path.abspath(path))  # noqa: PTH100  (links stay as they are)
+    # As it is written: what ".." behind a link is, the system knows.
+    return os.fsencode(os.path.join(os.getcwd(), path))  # noqa: PTH109, PTH118
 
 
 def _memory(data: Buffer, number: int, layout: Layout) -> Source:
@@ -132,7 +133,7 @@ def explained(sources: Sequence[Source]) -> Iterator[None]:
         words = f"it is a directory; for the files in it give {pattern!r}"
         raise IsADirectoryError(error.errno, words, error.filename) from None
     except DataError as error:
-        source = next(source for source in sources if os.fsdecode(_name(source)) == error.file)
+        source = next(source for source in sources if os.fsdecode(source_name(source)) == error.file)
         hint = _format_hint(source) or _path_hint(source)
         if not hint:
             raise
@@ -143,11 +144,12 @@ def warn_of_format(source: Source, stacklevel: int) -> None:
     """Warn if a file of a whole number of records looks like something else."""
     hint = _format_hint(source)
     if hint:
-        name = os.fsdecode(_name(source))
+        name = os.fsdecode(source_name(source))
         warnings.warn(f"{name!r} is read as records, but {hint}", UserWarning, stacklevel + 1)
 
 
-def _name(source: Source) -> bytes:
+def source_name(source: Source) -> bytes:
+    """The path of a file, or what stands for it in messages."""
     return source if isinstance(source, bytes) else source[0]
 
 

@@ -365,8 +365,6 @@ class _Chain:
         """The bounds; one that is None, or beyond what the type holds, is the type's own."""
         if "float" in self.type:
             bounds = [-math.inf if low is None else low, math.inf if high is None else high]
-            if self.type in _HALVES:
-                return _words([int.from_bytes(np.float32(bound).tobytes(), "little") for bound in bounds])
         elif self.type == "bool":
             raise FeatureError(f"{self.where}: .{operation!r} does not take bools")
         else:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from binfeed.errors import StateError, shortened, shown
-from binfeed.files import Source
+from binfeed.files import Source, source_name
 from binfeed.order import MAX_SEED, EpochOrder
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def fingerprint(readers: Sequence[RecordReader]) -> Fingerprint:
         features=_digest(*(_canonical(reader.features) for reader in readers)),
         window=_digest(*(_canonical(reader.window) for reader in readers)),
         files=tuple(_digest(*digests[first:end]) for first, end in _groups(len(sources))),
-        paths=tuple(os.fsdecode(_name(source)) for source in sources),
+        paths=tuple(os.fsdecode(source_name(source)) for source in sources),
     )
 
 
@@ -182,13 +182,9 @@ def _digest(*parts: bytes) -> str:
     return digest.hexdigest()
 
 
-def _name(source: Source) -> bytes:
-    return source if isinstance(source, bytes) else source[0]
-
-
 def _file_digest(source: Source, pages: int) -> bytes:
     """A file may have moved to another folder, so only the last part of its name counts."""
-    name = os.fsencode(Path(os.fsdecode(_name(source))).name)
+    name = os.fsencode(Path(os.fsdecode(source_name(source))).name)
     if isinstance(source, bytes):
         with Path(os.fsdecode(source)).open("rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size

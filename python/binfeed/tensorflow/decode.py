@@ -110,7 +110,16 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
         batch_size: int = 256,
     ) -> Any:
         if layout is None:
-            return super().__new__(cls)
+            return tf.data.FixedLengthRecordDataset(
+                filenames,
+                record_bytes,
+                header_bytes,
+                footer_bytes,
+                buffer_size,
+                compression_type,
+                num_parallel_reads,
+                name,
+            )
         framed = copy.copy(as_layout(layout))
         framed.header_bytes = header_bytes = _frame_bytes("header_bytes", header_bytes, framed.header_bytes)
         framed.footer_bytes = footer_bytes = _frame_bytes("footer_bytes", footer_bytes, framed.footer_bytes)

@@ -130,7 +130,11 @@ def generator_dataset(
 
     dataset = _iteration_number().flat_map(make_lanes) if reshuffles else make_lanes(tf.constant(0, tf.int64))
     # Unlike unbatch(), this hands each batch on where it lies.
-    dataset = dataset.flat_map(_slices) if size > 1 else dataset
+    if size > 1:
+        is_tuple = isinstance(dataset.element_spec, tuple)  # which arrives as several arguments, anything else as one
+        dataset = dataset.flat_map(
+            lambda *element: tf.data.Dataset.from_tensor_slices(element if is_tuple else element[0])
+        )
     dataset = with_cardinality(dataset, schedule.batches)
     return dataset.prefetch(prefetch) if prefetch != 0 else dataset
 
@@ -143,8 +147,3 @@ def _iteration_number() -> tf.data.Dataset:
         yield next(numbers)
 
     return tf.data.Dataset.from_generator(generate, output_signature=tf.TensorSpec((), tf.int64))
-
-
-def _slices(*element: Any) -> tf.data.Dataset:
-    # A tuple element arrives as several arguments, any other as one.
-    return tf.data.Dataset.from_tensor_slices(element if len(element) > 1 else element[0])

@@ -1,4 +1,4 @@
-"""The graph engine: ``range(batches).map(read)``, where ``read`` is an op in C++.
+"""The graph engine: ``range(chunks).map(read).unbatch()``, where ``read`` is an op in C++.
 
 There is no Python in the pipeline, so that it runs in parallel, can be checkpointed, and works in another process: all
 that the op needs is in its attribute, see ``read_plan.h``. Its only source is one ``range``, which ``tf.data`` service
@@ -100,7 +100,6 @@ class Batches:
         self._types = [[tensor_spec(output, ()).dtype for output in part.outputs] for part in readers]
         self._elements = elements
         self._num_parallel_calls = num_parallel_calls
-        self._batch_size = schedule.batch_size
         self._static_batch_size = schedule.static_batch_size
         self._chunk_size = _chunk_size(elements, schedule)
         self._prefetch = -(-prefetch // self._chunk_size) if prefetch > 0 else prefetch

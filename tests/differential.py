@@ -173,14 +173,24 @@ class Values:
             x = np.where(x > _bound(high, x.dtype), _bound(high, x.dtype), x)
         return replace(self, array=x.astype(self.array.dtype))
 
+    def _held(self, value: float) -> Array:
+        """A number as the dtype has it, which may round fractions, and nothing else."""
+        with np.errstate(over="ignore"):
+            held = np.array(value).astype(self.array.dtype)
+        if held.dtype.kind not in "biu" and np.isfinite(value):
+            is_whole = float(value).is_integer()
+            if not np.isfinite(held) or (held == 0) != (value == 0) or (is_whole and float(held) != value):
+                raise Refused(f"{value} as {held.dtype}")
+        return held
+
     def _is_missing(self, missing: float | None) -> Array:
         x = self._comparable
         is_nan = np.asarray(x != x)
-        return is_nan if missing is None else is_nan | (self.array == np.array(missing).astype(self.array.dtype))
+        return is_nan if missing is None else is_nan | (self.array == self._held(missing))
 
     def fill(self, value: float, *, missing: float | None = None) -> Values:
         filled = self.array.copy()
-        filled[self._is_missing(missing)] = np.array(value).astype(filled.dtype)
+        filled[self._is_missing(missing)] = self._held(value)
         return replace(self, array=filled)
 
     def is_missing(self, missing: float | None = None) -> Values:

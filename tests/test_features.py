@@ -187,3 +187,13 @@ def test_codes_in_another_order_are_the_same() -> None:
     one, other = bf.field("x").codes({"A": 0, "B": 1}), bf.field("x").codes({"B": 1, "A": 0})
     state = bf.open(b"AB", {"x": "S1"}, {"x": one}).batches(1).state()
     assert len(list(bf.open(b"AB", {"x": "S1"}, {"x": other}).batches(1, state=state))) == 2
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"), [("<f4", 1e300), ("<f2", 70000), ("<f4", 1e-300), ("<f4", 16777217), ("<f8", 2**53 + 1)]
+)
+def test_what_a_float_does_not_hold_is_neither_missing_nor_filled_in(dtype: str, value: float) -> None:
+    for feature in (bf.field("value").fill(value), bf.field("value").is_missing(value)):
+        with pytest.raises(bf.FeatureError, match="is none that float"):
+            bf.open(bytes(8), dtype, feature)
+    assert bf.open(np.array([0.1], "<f2").view(np.uint8), "<f2", bf.field("value").is_missing(0.1))[0]

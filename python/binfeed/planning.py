@@ -352,6 +352,9 @@ class _Chain:
             value = int(value)
         # As the type first, which may be a half: the sentinel 0.1 is what 0.1 became in the file.
         exact = np.array(value).astype(value_dtype(self.type)).astype(dtype)
+        is_exact = isinstance(operation, Clip) or "float" not in self.type or not math.isfinite(value)
+        if not is_exact and _is_lost(value, float(exact)):
+            raise FeatureError(f"{self.where}: {shown(value)} in .{operation!r} is none that {self.type} holds")
         return int.from_bytes(exact.tobytes(), "little")
 
     def sentinel_word(self, operation: Operation, missing: float | None) -> int:
@@ -412,6 +415,11 @@ class _Chain:
         keys = sorted(pairs)
         words = [size, operation.default, *keys, *(pairs[key] for key in keys)]
         self.become("codes", _words(words), type_="int32")
+
+
+def _is_lost(value: float, held: float) -> bool:
+    """Whether a finite number became another one for which nobody took it; fractions are rounded."""
+    return not math.isfinite(held) or (held == 0) != (value == 0) or (value == int(value) and held != value)
 
 
 def _compute_type(type_: str) -> str:

@@ -177,10 +177,10 @@ class Values:
         """A number as the dtype has it, which may round fractions, and nothing else."""
         with np.errstate(over="ignore"):
             held = np.array(value).astype(self.array.dtype)
-        if held.dtype.kind not in "biu" and np.isfinite(value):
-            is_whole = float(value).is_integer()
-            if not np.isfinite(held) or (held == 0) != (value == 0) or (is_whole and float(held) != value):
-                raise Refused(f"{value} as {held.dtype}")
+        is_inexact = isinstance(value, int) and float(held) != value
+        is_lost = not np.isfinite(held) or (held == 0) != (value == 0) or is_inexact
+        if held.dtype.kind not in "biu" and np.isfinite(value) and is_lost:
+            raise Refused(f"{value} as {held.dtype}")
         return held
 
     def _is_missing(self, missing: float | None) -> Array:

@@ -196,4 +196,5 @@ def test_what_a_float_does_not_hold_is_neither_missing_nor_filled_in(dtype: str,
     for feature in (bf.field("value").fill(value), bf.field("value").is_missing(value)):
         with pytest.raises(bf.FeatureError, match="is none that float"):
             bf.open(bytes(8), dtype, feature)
-    assert bf.open(np.array([0.1], "<f2").view(np.uint8), "<f2", bf.field("value").is_missing(0.1))[0]
+    for type_, number in (("<f2", 0.1), ("<f4", 1e20), ("<f4", -3.4028235e38)):
+        assert bf.open(np.array([number], type_).view(np.uint8), type_, bf.field("value").is_missing(number))[0]

@@ -94,7 +94,7 @@ def _absolute(path: str) -> bytes:
     if "\0" in path:
         raise ValueError(f"a path has a NUL byte in it: {shown(path)}")
     # As it is written: what ".." behind a link is, the system knows.
-    return os.fsencode(os.path.join(os.getcwd(), path))  # noqa: PTH109, PTH118
+    return os.fsencode(path if os.path.isabs(path) else os.path.join(os.getcwd(), path))  # noqa: PTH109, PTH117, PTH118
 
 
 def _memory(data: Buffer, number: int, layout: Layout) -> Source:

@@ -418,8 +418,8 @@ class _Chain:
 
 
 def _is_lost(value: float, held: float) -> bool:
-    """Whether a finite number became another one for which nobody took it; fractions are rounded."""
-    return not math.isfinite(held) or (held == 0) != (value == 0) or (value == int(value) and held != value)
+    """Whether a finite number became one for which nobody takes it; floats are rounded, ints are not."""
+    return not math.isfinite(held) or (held == 0) != (value == 0) or (isinstance(value, int) and held != value)
 
 
 def _compute_type(type_: str) -> str:

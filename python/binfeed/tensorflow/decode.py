@@ -110,6 +110,8 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
         batch_size: int = 256,
     ) -> Any:
         if layout is None:
+            if features is not None:
+                raise ValueError("features are of a layout: give layout= as well")
             return tf.data.FixedLengthRecordDataset(
                 filenames,
                 record_bytes,

@@ -468,3 +468,9 @@ def test_each_rank_of_a_multi_worker_strategy_reads_its_shard(paths: list[Path])
     assert first["totals"] == [sum(one + other) for one, other in zip(first["seen"], second["seen"], strict=True)]
     ids_of = [[sample for batch in rank["seen"] for sample in batch] for rank in (first, second)]
     assert sorted(ids_of[0] + ids_of[1]) == list(range(COUNT))
+
+
+def test_datasets_of_other_seeds_share_a_reader(paths: list[Path], reader: bf.Reader) -> None:
+    iterators = [iter(graph(reader, 10, shuffle=True, seed=seed)) for seed in range(5)]
+    assert len({tuple(next(iterator)["id"].numpy()) for iterator in iterators}) == 5
+    assert open_mappings(paths[0]) <= 1

@@ -72,7 +72,6 @@ class BlockShuffledOrder final : public Order {
     }
   }
 
-  // The blocks of all windows that the stretch is of, as far as they are needed.
   // The blocks of whole windows, unless these are so large that most of their blocks are not read soon.
   void reach(std::int64_t position, std::int64_t count, Enough enough, std::vector<Run>& runs) const override {
     const std::int64_t first = place_at(position) / window_blocks_ * window_blocks_;

@@ -16,14 +16,12 @@ import numpy.typing as npt
 from binfeed import element_types
 from binfeed.element_types import ElementType
 from binfeed.errors import LayoutError, checked_keywords, shown, suggestion
-from binfeed.numbers import whole
+from binfeed.numbers import MAX_SIZE, whole
 
 #: The name that a layout of one unnamed value (``np.dtype("u2")``) gives its only field.
 UNNAMED = "value"
 
 _YAML_SUFFIXES = (".yaml", ".yml")
-#: Sums of a few sizes are still numbers of 64 bits.
-_MAX_BYTES = 2**62
 #: NumPy 1 has arrays of 32 axes, of which batches and windows need two.
 _MAX_AXES = 30
 
@@ -126,7 +124,7 @@ class Layout:
                     f"field {shown(field.name)} ends at byte {shown(field.end)} of a record of {size} bytes"
                 )
             self.fields[field.name] = field
-        if not 0 < size <= _MAX_BYTES:
+        if not 0 < size <= MAX_SIZE:
             has = "has none" if size == 0 else f"has {shown(size)}"
             raise LayoutError(f"a record must have at least one byte and at most 2^62, but {shown(record)} {has}")
 
@@ -222,7 +220,7 @@ def _byte_count(name: str, value: int) -> int:
         count = whole(name, value)
     except TypeError as error:
         raise LayoutError(str(error)) from None
-    if not 0 <= count <= _MAX_BYTES:
+    if not 0 <= count <= MAX_SIZE:
         wrong = "not be negative" if count < 0 else "be at most 2^62"
         raise LayoutError(f"{name} must {wrong}, but is {shown(count)}")
     return count
@@ -292,7 +290,7 @@ def _where(path: str) -> str:
 def _field(path: str, type_: ElementType, shape: tuple[int, ...], offset: int) -> Field:
     if len(shape) > _MAX_AXES:
         raise LayoutError(f"{_where(path)} has {len(shape)} axes, more than {_MAX_AXES}")
-    if type_.bits * math.prod(side or 1 for side in shape) > 8 * _MAX_BYTES:
+    if type_.bits * math.prod(side or 1 for side in shape) > 8 * MAX_SIZE:
         raise LayoutError(f"{_where(path)} has more than 2^62 bytes: {shown(shape)} of {type_.name}")
     if not type_.packing:
         return Field(path, type_, shape, offset, _contiguous_strides(type_, shape))

@@ -13,13 +13,14 @@ import numpy.typing as npt
 from binfeed import _core
 from binfeed.element_types import OUTPUT_TYPES, value_dtype
 from binfeed.errors import FeatureError, LayoutError, shown
-from binfeed.features import (
+from binfeed.features import Feature
+from binfeed.layout import Field, Layout
+from binfeed.operations import (
     Bits,
     Cast,
     Clip,
     Codes,
     Divide,
-    Feature,
     Fill,
     IsMissing,
     Log1p,
@@ -32,7 +33,6 @@ from binfeed.features import (
     Standardize,
     Transpose,
 )
-from binfeed.layout import Field, Layout
 from binfeed.window import Window
 
 #: Types whose arithmetic is float32, see :func:`binfeed.reference.compute_dtype`.

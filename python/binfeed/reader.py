@@ -158,9 +158,10 @@ class Reader(ABC):
             TypeError: for indices that are not whole numbers in one dimension.
         """
         numbers = _as_indices(indices)
-        outside = numbers[(numbers < 0) | (numbers >= len(self))]
-        if outside.size > 0:
-            raise IndexError(f"there is no sample {shown(int(outside[0]))}: the reader has {len(self)}, from 0 on")
+        if not np.can_cast(numbers.dtype, np.int64):  # where it can, the order finds what is outside
+            outside = numbers[(numbers < 0) | (numbers >= len(self))]
+            if outside.size > 0:
+                raise IndexError(f"there is no sample {shown(int(outside[0]))}: the reader has {len(self)}, from 0 on")
         order = _core.Order.listed(numbers.astype(np.int64), len(self))
         return self._batch(order, 0, len(numbers))
 

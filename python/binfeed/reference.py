@@ -15,14 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from binfeed.element_types import ElementType, value_dtype
-from binfeed.features import (
+from binfeed.features import Feature
+from binfeed.layout import Field, Layout
+from binfeed.operations import (
     Arithmetic,
     Bits,
     Cast,
     Clip,
     Codes,
     Divide,
-    Feature,
     Fill,
     IsMissing,
     Log1p,
@@ -35,7 +36,6 @@ from binfeed.features import (
     Standardize,
     Transpose,
 )
-from binfeed.layout import Field, Layout
 
 Array = npt.NDArray[Any]
 

@@ -143,9 +143,10 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
 def _frame_bytes(name: str, asked: int | None, of_layout: int) -> int:
     if asked is None:
         return of_layout
-    if non_negative(name, asked) != of_layout and of_layout != 0:
-        raise LayoutError(f"{name} is {asked}, but the layout's is {of_layout}")
-    return non_negative(name, asked)
+    count = non_negative(name, asked)
+    if of_layout not in (0, count):
+        raise LayoutError(f"{name} is {count}, but the layout's is {of_layout}")
+    return count
 
 
 def _open(

@@ -7,6 +7,7 @@ can share out among workers, and every step knows how many elements it gives.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import operator
 from collections.abc import Sequence
@@ -101,10 +102,10 @@ class Batches:
         self._elements = elements
         self._num_parallel_calls = num_parallel_calls
         self._static_batch_size = schedule.static_batch_size
-        self._chunk_size = _chunk_size(elements, schedule)
-        self._prefetch = -(-prefetch // self._chunk_size) if prefetch > 0 else prefetch
         self._epochs = ENDLESS_EPOCHS if schedule.epochs is None else schedule.epochs
         first, another = (schedule.epoch(schedule.first_epoch + i).batches for i in range(2))
+        self._chunk_size = _chunk_size(elements, schedule.batch_size, another)
+        self._prefetch = -(-prefetch // self._chunk_size) if prefetch > 0 else prefetch
         self._per_epoch = another
         self._missing_in_first = another - first  # where the order goes on in mid-epoch
         self._is_one_epoch = schedule.batches == first
@@ -259,11 +260,10 @@ def can_read(reader: Reader) -> bool:
     return all(isinstance(source, bytes) for part in reader.record_readers() for source in part.sources)
 
 
-def _chunk_size(elements: Elements, schedule: Schedule) -> int:
+def _chunk_size(elements: Elements, batch_size: int, per_epoch: int) -> int:
     if any(math.prod(output.shape) == 0 for output in elements.outputs):
         return 1  # unbatch() ends the process at a tensor without elements
-    batches = schedule.epoch(schedule.first_epoch + 1).batches
-    return min(batches_within(CHUNK_BYTES, elements.outputs, schedule.batch_size), max(batches // MIN_CHUNKS, 1))
+    return min(batches_within(CHUNK_BYTES, elements.outputs, batch_size), max(per_epoch // MIN_CHUNKS, 1))
 
 
 def _as_int64(seed: int) -> int:
@@ -280,5 +280,7 @@ def _known(number: Any) -> int | None:
 def _plan_of(reader: RecordReader, schedule: Schedule) -> bytes:
     if not can_read(reader):
         raise ValueError("engine='graph' reads files, not bytes in memory: use engine='generator'")
+    # The op is given the seed, so that datasets that differ in nothing else share a reader.
+    seedless = dataclasses.replace(schedule, order=dataclasses.replace(schedule.order, seed=0))
     files = reader.core.files()
-    return plan_bytes(reader.layout, reader.outputs, window=reader.window, files=files, schedule=schedule.spec)
+    return plan_bytes(reader.layout, reader.outputs, window=reader.window, files=files, schedule=seedless.spec)

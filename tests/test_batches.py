@@ -500,3 +500,12 @@ def test_a_block_is_a_mebibyte_of_the_files(window: bf.Window | None, distance: 
     assert f"blocks of {2**20 // distance}," in reader.batches(10, shuffle="block").state()["order"]
     both = bf.zip(reader, reader)
     assert f"blocks of {2**20 // (2 * distance)}," in both.batches(10, shuffle="block").state()["order"]
+
+
+@pytest.mark.parametrize("skipped", [0, 2])
+def test_the_system_is_told_once_how_files_are_read(skipped: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = bf.open(np.arange(100, dtype="<u4"), "<u4")
+    told: list[Any] = []
+    monkeypatch.setattr(reader, "expect", told.append)
+    assert len(list(reader.batches(10, shuffle=True, seed=1).skip(skipped))) == 10 - skipped
+    assert len(told) == 1

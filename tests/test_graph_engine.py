@@ -474,3 +474,18 @@ def test_datasets_of_other_seeds_share_a_reader(paths: list[Path], reader: bf.Re
     iterators = [iter(graph(reader, 10, shuffle=True, seed=seed)) for seed in range(5)]
     assert len({tuple(next(iterator)["id"].numpy()) for iterator in iterators}) == 5
     assert open_mappings(paths[0]) <= 1
+
+
+def test_strings_count_as_tensors_have_them(tmp_path: Path) -> None:
+    np.zeros(1 << 20, "S1").tofile(tmp_path / "x.bin")
+    dataset = graph(bf.open(tmp_path / "x.bin", "S1"), 8192)
+    assert dataset._batches._chunk_size * 8192 * 24 <= 4 << 20
+
+
+def test_many_batches_are_not_without_end(tmp_path: Path) -> None:
+    np.zeros(4, "u1").tofile(tmp_path / "x.bin")
+    reader = bf.open(tmp_path / "x.bin", "u1")
+    assert int(graph(reader, 1, epochs=2**60).cardinality()) == 2**62
+    assert int(graph(reader, 1, epochs=2**60).skip(1).cardinality()) == 2**62 - 1
+    endless = graph(reader, 1, epochs=None)
+    assert [int(part.cardinality()) for part in (endless.skip(3), endless.shard(3, 1), endless.take(7))] == [-1, -1, 7]

@@ -359,3 +359,18 @@ def test_every_type_of_the_guides_table_is_one() -> None:
     assert len(spellings) > 20
     for spelling in spellings:
         bf.Layout({"x": f"(8){spelling}"})
+
+
+@pytest.mark.parametrize("record", [{}, np.dtype({"names": [], "formats": [], "itemsize": 8})])
+def test_a_record_has_a_field(record: Any) -> None:
+    sizes: Any = {"record_bytes": 8} if isinstance(record, dict) else {}
+    with pytest.raises(bf.LayoutError, match="a record must have at least one field"):
+        bf.Layout(record, **sizes)
+
+
+def test_yaml_as_the_guide_says(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("fields:\n  off: u1\n  7: (3,4)<u2\n  price: '>i4'\n  flag: ['?', 40]\n  rest: {a: '(3,4)<u2'}\n")
+    assert bf.Layout.load(path) == bf.Layout(
+        {"off": "u1", "7": "(3,4)<u2", "price": ">i4", "flag": ("?", 40), "rest": {"a": "(3,4)<u2"}}
+    )

@@ -320,3 +320,14 @@ def test_readers_and_batches_stay_where_they_are(send: Callable[[Any], Any]) -> 
             send(each)
     with pytest.raises(TypeError, match=r"batches cannot be copied or pickled: pass their state\(\) on"):
         send(reader.batches(10))
+
+
+def test_who_gave_nothing_has_passed_no_epoch() -> None:
+    reader = bf.open(VALUES, "<f8")
+    whole = len(reader)
+    state = reader.batches(whole + 1, drop_remainder=True).state()
+    assert (state["epoch"], state["position"]) == (0, 0)
+    state = reader.batches(1).skip(whole - 2).state()
+    again = reader.batches(4, drop_remainder=True, state=state).state()
+    assert again == state
+    assert sum(len(batch) for batch in reader.batches(1, state=again)) == 2

@@ -94,6 +94,7 @@ class Batches(Iterator["Element"]):
         self._schedule = schedule
         self._count = schedule.batches
         self._given = 0
+        self._is_expected = False
         self._ahead = ReadAhead(reader, schedule)
         self._lock = threading.RLock()  # a signal handler may ask for the state in mid-read
         self._start(schedule.first_epoch)
@@ -114,8 +115,9 @@ class Batches(Iterator["Element"]):
     def _read_next(self) -> Element:
         if self._given == self._count:
             raise StopIteration
-        if self._given == 0:
+        if not self._is_expected:
             self._reader.expect(self._schedule.access_pattern)
+            self._is_expected = True
         self._enter_epoch_of_next()
         position = self._next * self._epoch.batch_size
         count = min(self._epoch.batch_size, self._epoch.samples - position)
@@ -159,7 +161,7 @@ class Batches(Iterator["Element"]):
         """
         with self._lock:
             position = self._epoch.position_after(self._next)
-            is_at_end = self._next == self._epoch.batches
+            is_at_end = 0 < self._next == self._epoch.batches
             epoch, position = (self._epoch.number + 1, 0) if is_at_end else (self._epoch.number, position)
         return make_state(self._reader.fingerprint, self._schedule.order, epoch, position)
 

@@ -127,6 +127,8 @@ class Layout:
         if not 0 < size <= MAX_SIZE:
             has = "has none" if size == 0 else f"has {shown(size)}"
             raise LayoutError(f"a record must have at least one byte and at most 2^62, but {shown(record)} {has}")
+        if not fields:
+            raise LayoutError(f"a record must have at least one field, but {shown(record)} has none")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Layout:

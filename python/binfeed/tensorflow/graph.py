@@ -39,10 +39,13 @@ ENDLESS_BATCHES = 2**62
 class GraphDataset(tf.data.Dataset):  # type: ignore[misc]
     """Batches by number. What is skipped is not read."""
 
-    def __init__(self, batches: Batches, numbers: range) -> None:
+    def __init__(self, batches: Batches, numbers: range, *, is_endless: bool = False) -> None:
         self._batches = batches
         self._numbers = numbers
+        self._is_endless = is_endless
         self._dataset = batches.of(numbers)
+        if is_endless:
+            self._dataset = with_cardinality(self._dataset, None)
         super().__init__(self._dataset._variant_tensor)
 
     def _inputs(self) -> list[tf.data.Dataset]:
@@ -57,14 +60,14 @@ class GraphDataset(tf.data.Dataset):  # type: ignore[misc]
         number = _known(count)
         if number is None:
             return super().skip(count, name=name)
-        return self._only(self._numbers[number:] if number >= 0 else self._numbers[:0])
+        return self._only(self._numbers[number:]) if number >= 0 else self.take(0)
 
     def take(self, count: Any, name: str | None = None) -> tf.data.Dataset:
         """As in :class:`tf.data.Dataset`, without reading those behind."""
         number = _known(count)
         if number is None:
             return super().take(count, name=name)
-        return self._only(self._numbers[:number] if number >= 0 else self._numbers)
+        return GraphDataset(self._batches, self._numbers[:number]) if number >= 0 else self
 
     def shard(self, num_shards: Any, index: Any, name: str | None = None) -> tf.data.Dataset:
         """As in :class:`tf.data.Dataset`: every ``num_shards``-th batch, without reading the others."""
@@ -74,7 +77,7 @@ class GraphDataset(tf.data.Dataset):  # type: ignore[misc]
         return self._only(self._numbers[number::shards])
 
     def _only(self, numbers: range) -> GraphDataset:
-        return GraphDataset(self._batches, numbers)
+        return GraphDataset(self._batches, numbers, is_endless=self._is_endless)
 
 
 class Batches:
@@ -116,9 +119,7 @@ class Batches:
     def of(self, numbers: range) -> tf.data.Dataset:
         """The batches of these numbers."""
         grid = self._grid(numbers)
-        dataset = self._one_by_one(numbers) if grid is None else self._in_chunks(numbers, grid)
-        is_endless = len(numbers) > 0 and numbers[-1] + numbers.step >= ENDLESS_BATCHES
-        return with_cardinality(dataset, None) if is_endless else dataset
+        return self._one_by_one(numbers) if grid is None else self._in_chunks(numbers, grid)
 
     def _grid(self, numbers: range) -> ChunkGrid | None:
         """How they come in chunks, if they do."""
@@ -252,7 +253,7 @@ def graph_dataset(
     """
     count = ENDLESS_BATCHES if schedule.batches is None else schedule.batches
     batches = Batches(reader, schedule, elements, num_parallel_calls, prefetch, reshuffles=reshuffles and count > 0)
-    return GraphDataset(batches, range(count))
+    return GraphDataset(batches, range(count), is_endless=schedule.batches is None)
 
 
 def can_read(reader: Reader) -> bool:

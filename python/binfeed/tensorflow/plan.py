@@ -14,6 +14,8 @@ from binfeed.planning import Output
 from binfeed.window import Window, core_window
 
 MAX_BATCHES_PER_CHUNK = 64
+#: Of a string in a tensor, beside its characters.
+_STRING_BYTES = 24
 
 
 def tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.TensorSpec:
@@ -27,8 +29,12 @@ def tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.Tenso
 
 def batches_within(chunk_bytes: int, outputs: Sequence[Output], batch_size: int) -> int:
     """As many batches as take ``chunk_bytes``: at least one, and no more than ``MAX_BATCHES_PER_CHUNK``."""
-    sample_bytes = sum(math.prod(output.shape) * output.dtype.itemsize for output in outputs)
+    sample_bytes = sum(math.prod(output.shape) * _item_bytes(output) for output in outputs)
     return int(np.clip(chunk_bytes // max(sample_bytes * batch_size, 1), 1, MAX_BATCHES_PER_CHUNK))
+
+
+def _item_bytes(output: Output) -> int:
+    return output.dtype.itemsize + (_STRING_BYTES if output.dtype.kind == "S" else 0)
 
 
 def with_cardinality(dataset: tf.data.Dataset, batches: int | tf.Tensor | None) -> tf.data.Dataset:

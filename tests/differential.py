@@ -392,7 +392,8 @@ class Schedule:
         while taken > (count := len(self.batches(epoch))):
             taken -= count
             epoch += 1
-        return (epoch + 1, 0) if taken == count else (epoch, taken * self.order.batch_size * self.order.shard[1])
+        is_at_end = 0 < taken == count  # whoever read nothing has passed no epoch
+        return (epoch + 1, 0) if is_at_end else (epoch, taken * self.order.batch_size * self.order.shard[1])
 
 
 # The comparison.

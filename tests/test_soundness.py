@@ -18,6 +18,7 @@ import binfeed as bf
 import numpy as np
 import pytest
 from binfeed import _core, reference
+from binfeed.planning import plan_output
 
 from tests.conftest import WriteFiles, assert_identical
 
@@ -128,6 +129,39 @@ def test_a_large_field_takes_no_memory() -> None:
         tracemalloc.stop()
     assert layout["volume.y"].end == dtype.itemsize
     assert peak < 1 << 20
+
+
+def test_what_an_index_takes_of_a_large_field_is_all_that_is_listed() -> None:
+    layout = bf.Layout({"x": ("(1000,1000,1000,1000)u1", 0, (3, 2, 1, 0))})  # elements share bytes
+    sums = np.arange(1000)[:, np.newaxis] * 2 + np.arange(1000) + 3 * 7
+    data = np.random.default_rng(0).integers(0, 256, layout.record_bytes, np.uint8)
+    tracemalloc.start()
+    try:
+        found = bf.open(data, layout, bf.field("x")[7, :, ::-1, 5])[0]
+        assert_identical(found, data[sums[:, ::-1]])
+        with pytest.raises(bf.FeatureError, match=r"1000000000000 elements that do not follow each other"):
+            bf.open(data, layout)
+        assert tracemalloc.get_traced_memory()[1] < 200e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "index", [3, slice(2, 5), (1, 2), (1, slice(1, 3)), (2, 3, slice(0, 4)), (1, 2, 3), slice(2, 2)]
+)
+def test_elements_that_follow_each_other_are_read_from_where_they_begin(index: Any) -> None:
+    layout = bf.Layout({"head": "u1", "x": "(6,5,4)<c8"})
+    record = np.random.default_rng(0).integers(0, 99, layout.record_bytes, np.uint8)
+    expected = record[1:].view("<c8").reshape(6, 5, 4)[index]
+    assert_identical(bf.open(record, layout, bf.field("x")[index])[0], expected)
+    assert_identical(bf.open(record, layout, bf.field("x")[index][...].reshape(-1))[0], expected.reshape(-1))
+
+
+def test_any_number_of_elements_that_follow_each_other_is_taken() -> None:
+    layout = bf.Layout("(3,1000000000)u1")
+    assert plan_output("x", bf.field("value")[1:], layout).shape == (2, 10**9)
+    with pytest.raises(bf.FeatureError, match=r"\[:, 1:\]: 2999999997 elements that do not follow each other"):
+        plan_output("x", bf.field("value")[:, 1:], layout)
 
 
 def test_header_and_footer_may_not_wrap() -> None:

@@ -59,12 +59,14 @@ class Field:
         """Whether elements lie one after the other, the last axis first."""
         return self.strides is None or self.strides == _contiguous_strides(self.type, self.shape)
 
-    def element_offsets(self) -> npt.NDArray[np.int64]:
-        """Bytes from :attr:`offset` to each element, in the field's shape."""
-        offsets = np.zeros(self.shape, np.int64)
-        for axis, stride in enumerate(self.strides or ()):
-            steps = np.arange(self.shape[axis]) * stride
-            offsets += steps.reshape([-1 if other == axis else 1 for other in range(offsets.ndim)])
+    def offsets_of(self, elements: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Bytes from :attr:`offset` to elements that are given by number, counted along the last axis first."""
+        if self.is_contiguous:
+            return elements * self.type.bytes
+        offsets = np.zeros(elements.shape, np.int64)
+        for side, stride in zip(reversed(self.shape), reversed(self.strides or ()), strict=True):
+            elements, along = np.divmod(elements, max(side, 1))
+            offsets += along * stride
         return offsets
 
     @property

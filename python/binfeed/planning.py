@@ -40,6 +40,8 @@ _NARROW = ("bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "f
 _HALVES = ("float16", "bfloat16")
 #: The core keeps the offsets of scattered elements in 32 bits.
 _MAX_OFFSET = 2**32 - 1
+#: Scattered elements are listed one by one, here and in the plan: 2^28 of them take 1 GiB there.
+_MAX_SCATTERED = 2**28
 
 
 @dataclass(frozen=True)
@@ -90,23 +92,25 @@ class _Column:
 
     source: Field
     type: str  # of the values so far
-    elements: int  # of the source
-    positions: npt.NDArray[np.int64] | None = None  # of the elements among the field's; None: all of them, in order
+    positions: range | npt.NDArray[np.int64]  # of the elements among the field's; a range has step 1
     operations: list[tuple[str, Any]] = field(default_factory=list)
 
     @classmethod
     def of(cls, source: Field) -> _Column:
-        return cls(source, source.type.value, source.elements)
+        return cls(source, source.type.value, range(source.elements))
 
     def add(self, code: str, *arguments: Any, type_: str) -> None:
         self.operations.append((code, arguments))
         self.type = type_
 
-    def select(self, order: npt.NDArray[np.int64]) -> None:
-        """Take some elements, in another order; so must the operands."""
-        positions = np.arange(self.elements) if self.positions is None else self.positions
-        self.positions = positions[order]
-        self.elements = len(order)
+    def select(self, order: slice | npt.NDArray[np.int64]) -> None:
+        """Take some elements that follow each other, or any in another order; so must the operands."""
+        if isinstance(order, slice):
+            self.positions = self.positions[order]
+        elif isinstance(self.positions, range):
+            self.positions = order + self.positions.start
+        else:
+            self.positions = self.positions[order]
         self.operations = [
             (code, tuple(argument[order] if _is_per_element(argument) else argument for argument in arguments))
             for code, arguments in self.operations
@@ -130,34 +134,45 @@ class _Column:
         """The column in the core's terms: elements of several parts become that many elements."""
         core_type, parts = self.core_source
         is_packed = bool(self.source.type.packing)
+        first, offsets = self._place(core_type, parts)
         return _core.ColumnSpec(
             type=core_type,
             is_swapped=self.source.type.is_swapped,
-            offset=self.source.offset,
-            elements=self.elements * parts,
-            offsets=self._offsets(core_type, parts).astype(np.uint32),
+            offset=self.source.offset + first,
+            elements=len(self.positions) * parts,
+            offsets=offsets,
             operations=[getattr(_core.Operation, code)(*arguments) for code, arguments in self.operations],
             packing=self.source.type.packing,
             packed_bits=self.source.type.bits,
             packed_elements=self.source.elements if is_packed else 0,
         )
 
-    def _offsets(self, core_type: str, parts: int) -> npt.NDArray[np.int64]:
-        """Of each part of each element; none at all if they are contiguous."""
-        if self.positions is None and self.source.is_contiguous:
-            return np.empty(0, np.int64)
-        offsets: npt.NDArray[np.int64] = self.source.element_offsets().ravel()
-        if self.source.type.packing:
-            offsets = np.arange(self.source.elements) * np.dtype(core_type).itemsize
-        if self.positions is not None:
-            offsets = offsets[self.positions]
-        part_bytes = self.source.type.bytes // parts
-        offsets = (offsets[:, np.newaxis] + np.arange(parts) * part_bytes).ravel()
+    def _place(self, core_type: str, parts: int) -> tuple[int, npt.NDArray[np.uint32]]:
+        """The offset of the first element, and from there that of each part of each; none if they are contiguous."""
+        source, positions = self.source, self.positions
+        is_packed = bool(source.type.packing)
+        part_bytes = source.type.bytes // parts
+        # Packed ones are unpacked all together, and then looked up.
+        is_plain = source.is_contiguous and (not is_packed or len(positions) == source.elements)
+        if is_plain and isinstance(positions, range):
+            return 0 if is_packed else positions.start * source.type.bytes, np.empty(0, np.uint32)
+        where = f"field {shown(source.name)}"
+        _require_listable(where, len(positions) * parts)
+        numbers = np.arange(positions.start, positions.stop) if isinstance(positions, range) else positions
+        offsets = numbers * np.dtype(core_type).itemsize if is_packed else source.offsets_of(numbers)
+        if parts > 1:
+            offsets = (offsets[:, np.newaxis] + np.arange(parts) * part_bytes).ravel()
         if offsets.size and offsets.max() > _MAX_OFFSET:
-            raise FeatureError(
-                f"field {shown(self.source.name)}: elements that are not contiguous lie within 4 GiB, not beyond"
-            )
-        return offsets
+            raise FeatureError(f"{where}: elements that are not contiguous lie within 4 GiB, not beyond")
+        return 0, offsets.astype(np.uint32)
+
+
+def _require_listable(where: str, elements: int) -> None:
+    if elements > _MAX_SCATTERED:
+        raise FeatureError(
+            f"{where}: {elements} elements that do not follow each other are more than 2^28, which is as many as are "
+            "looked up one by one"
+        )
 
 
 def _is_per_element(argument: Any) -> bool:
@@ -313,23 +328,30 @@ class _Chain:
             ) from None
 
     def rearrange(self, operation: Transpose | Select) -> None:
-        elements = np.arange(math.prod(self.shape)).reshape(self.shape)
         written = repr(operation) if isinstance(operation, Select) else f".{operation!r}"
         try:
-            taken = elements[operation.index] if isinstance(operation, Select) else elements.transpose(operation.axes)
+            elements = _numbered(self.shape)
+            taken = _taken(elements, operation)
         except (ValueError, IndexError) as error:
             hint = "" if isinstance(operation, Select) else "; the batch axis is not counted"
             raise FeatureError(
                 f"{self.where}: {written} does not fit a record of shape {shown(self.shape)}: {error}{hint}"
             ) from None
         self.shape = taken.shape
-        order = np.asarray(taken).ravel()
-        if np.array_equal(order, elements.ravel()):
+        if taken.size == elements.size and taken.flags.c_contiguous:
             return
         if len(self.columns) > 1 or self.is_fixed:
             before = "concat" if len(self.columns) > 1 else "one_hot"
             raise FeatureError(f"{self.where}: {written} must come before {before}, not after it")
-        self.columns[0].select(order)
+        first = _address(taken) - _address(elements)
+        if taken.flags.c_contiguous:
+            self.columns[0].select(slice(first, first + taken.size))
+            return
+        _require_listable(f"{self.where}: {written}", taken.size)
+        order = np.full((), first)
+        for side, stride in zip(taken.shape, taken.strides, strict=True):
+            order = order[..., np.newaxis] + np.arange(side) * stride
+        self.columns[0].select(order.ravel())
 
     def require_numbers(self, operation: str) -> None:
         for column in self.columns:
@@ -415,6 +437,27 @@ class _Chain:
         keys = sorted(pairs)
         words = [size, operation.default, *keys, *(pairs[key] for key in keys)]
         self.become("codes", _words(words), type_="int32")
+
+
+def _numbered(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """An array of one byte each, whose elements are told by their addresses: it has no memory, however large."""
+    strides = [math.prod(max(side, 1) for side in shape[axis + 1 :]) for axis in range(len(shape))]
+    return np.lib.stride_tricks.as_strided(np.empty(1, np.uint8), shape, strides)
+
+
+def _taken(elements: npt.NDArray[np.uint8], operation: Transpose | Select) -> npt.NDArray[np.uint8]:
+    """A view of the elements that the operation takes."""
+    if isinstance(operation, Transpose):
+        return elements.transpose(operation.axes)
+    # An ellipsis makes a view of a single element as well.
+    index = operation.index
+    view: npt.NDArray[np.uint8] = elements[index if Ellipsis in index else (*index, Ellipsis)]
+    return view
+
+
+def _address(array: npt.NDArray[Any]) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 def _is_lost(value: float, held: float) -> bool:

@@ -66,7 +66,8 @@ def field_values(raw: Array, field: Field) -> Array:
     """A field of every record, in the type that its values come out with."""
     if field.type.packing:
         return unpacked(raw[:, field.offset : field.end], field.type).reshape(len(raw), *field.shape)
-    at = field.offset + field.element_offsets()[..., np.newaxis] + np.arange(field.type.bytes)
+    offsets = field.offsets_of(np.arange(field.elements)).reshape(field.shape)
+    at = field.offset + offsets[..., np.newaxis] + np.arange(field.type.bytes)
     element_bytes = np.ascontiguousarray(raw[:, at])
     return numbers(element_bytes, field.type)[..., 0]
 

@@ -455,7 +455,8 @@ def open_case(case: Case, folder: Path) -> bf.Reader:
 
 def schedule_of(case: Case, order: Order) -> Schedule:
     """The model of one of the orders of a case."""
-    return Schedule(tuple(case.parts[0].samples()), order, sum(part.record.struct.size for part in case.parts))
+    distances = [part.record.struct.size * (part.window.stride if part.window else 1) for part in case.parts]
+    return Schedule(tuple(case.parts[0].samples()), order, sum(distances))
 
 
 def check(case: Case, folder: Path) -> bool:
@@ -479,9 +480,12 @@ def check(case: Case, folder: Path) -> bool:
             assert_identical(found, whole)
         check_indices(case, reader, whole)
         check_batches(case, reader, whole)
+        with comparing("endless"):
+            check_endless(case, reader, whole)
         if case.engine in ("graph", "generator"):
             with comparing(case.engine):
                 check_dataset(case, reader, mapped(in_tensorflow, whole))
+                check_endless_dataset(case, reader, mapped(in_tensorflow, whole))
     for part, samples in zip(case.parts, whole if len(case.parts) > 1 else (whole,), strict=True):
         check_instruction_sets(case, part, samples)
         if case.engine == "decode" and part.window is None:
@@ -529,6 +533,16 @@ def check_batches(case: Case, reader: bf.Reader, whole: Any) -> None:
         assert_same_batches(list(resumed), whole, samples_behind(case, len(taken)))
 
 
+def check_endless(case: Case, reader: bf.Reader, whole: Any) -> None:
+    order = case.order
+    expected = schedule_of(case, order).all_batches(0, 0, order.epochs + 1)
+    options = order.options() | {"epochs": None}
+    found = itertools.islice(reader.batches(order.batch_size, **options), len(expected))
+    assert_same_batches(list(found), whole, expected)
+    skipped = reader.batches(order.batch_size, **options).skip(len(expected[1:]))
+    assert_same_batches(list(itertools.islice(skipped, len(expected[-1:]))), whole, expected[-1:])
+
+
 def samples_behind(case: Case, taken: int) -> list[Array]:
     """The batches that are left for those who go on behind so many."""
     place = schedule_of(case, case.order).place_after(taken)
@@ -554,6 +568,15 @@ def check_dataset(case: Case, reader: bf.Reader, whole: Any) -> None:
         left = samples_behind(case, min(case.taken, len(expected)))
         assert_same_batches(list(resumed.as_numpy_iterator()), whole, left)
         assert_same_batches(list(resumed.skip(1).as_numpy_iterator()), whole, left[1:])
+
+
+def check_endless_dataset(case: Case, reader: bf.Reader, whole: Any) -> None:
+    order, whole = case.order, labelled(whole, case.label)
+    expected = schedule_of(case, order).all_batches(0, 0, order.epochs + 1)
+    options = order.options() | {"epochs": None, "engine": case.engine, "label": case.label, **case.engine_options}
+    dataset = reader.to_tf_dataset(order.batch_size, **options)
+    with comparing("endless"):
+        assert_same_batches(list(dataset.take(len(expected)).as_numpy_iterator()), whole, expected)
 
 
 def check_decode_op(part: Part, whole: Any) -> None:

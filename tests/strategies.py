@@ -90,17 +90,29 @@ def dtype_of(name: str) -> np.dtype[Any]:
 
 @dataclass(frozen=True)
 class Member:
-    """A field of a struct, which may be a struct itself; ``shape`` of them, one behind the other."""
+    """A field of a struct, which may be a struct itself; ``shape`` of them, ``strides`` apart or adjacent."""
 
     name: str
     content: Type | Struct
     shape: tuple[int, ...]
     offset: int
+    strides: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
         count = math.prod(self.shape)
-        return count * self.content.size if isinstance(self.content, Struct) else count * self.content.bits // 8
+        if isinstance(self.content, Struct):
+            return count * self.content.size
+        if not self.strides:
+            return count * self.content.bits // 8
+        return int(self.steps().max()) + self.content.bits // 8
+
+    def steps(self) -> Array:
+        """Bytes from the first to each, in the shape."""
+        size = self.content.size if isinstance(self.content, Struct) else self.content.bits // 8
+        if not self.strides:
+            return np.arange(math.prod(self.shape)).reshape(self.shape) * size
+        return np.asarray(np.tensordot(self.strides, np.indices(self.shape), 1))
 
     @property
     def spelling(self) -> str:
@@ -128,6 +140,7 @@ class Struct:
             member.name: (
                 member.content.as_dict() if isinstance(member.content, Struct) else member.spelling,
                 member.offset,
+                *([list(member.strides)] if member.strides else []),
             )
             for member in self.members
         }
@@ -152,8 +165,7 @@ def leaves(struct: Struct, path: str = "", offsets: Array | None = None) -> Iter
         if isinstance(content, Type) and content.is_packed:
             yield Leaf(name, content, member.shape, begins + member.offset)
             continue
-        size = content.size if isinstance(content, Struct) else content.bits // 8
-        steps = np.arange(math.prod(member.shape)).reshape(member.shape) * size
+        steps = member.steps()
         elements = begins.reshape((*begins.shape, *[1] * steps.ndim)) + member.offset + steps
         if isinstance(content, Struct):
             yield from leaves(content, f"{name}.", elements)
@@ -180,6 +192,7 @@ def structs(draw: st.DrawFn, *, has_special: bool, depth: int = 0) -> Struct:
     for number in range(draw(st.integers(1, 3 if depth else 5))):
         kind = draw(st.integers(0, 9))
         content: Type | Struct
+        strides: tuple[int, ...] = ()
         if kind == 0 and depth < 2:
             content = draw(structs(has_special=has_special, depth=depth + 1))
             shape = () if has_special else draw(st.sampled_from([(), (2,), (1, 3)]))
@@ -188,8 +201,10 @@ def structs(draw: st.DrawFn, *, has_special: bool, depth: int = 0) -> Struct:
             shape = draw(packed_shapes(content.bits))
         else:
             content, shape = draw(st.sampled_from(types)), draw(_SHAPES)
+            if has_special and draw(st.integers(0, 2)) == 0:
+                strides = tuple(draw(st.integers(0, 2 * content.bits // 8 + 5)) for _ in shape)
         overlaps = depth == 0 and draw(st.integers(0, 15)) == 0
-        member = Member(f"{'abcde'[number]}{depth}", content, shape, 0 if overlaps else end + draw(_GAPS))
+        member = Member(f"{'abcde'[number]}{depth}", content, shape, 0 if overlaps else end + draw(_GAPS), strides)
         end = max(end, member.offset + member.size)
         members.append(member)
     return Struct(tuple(members), end + draw(_GAPS) * (depth == 0 or not has_special))
@@ -702,7 +717,7 @@ def _batches(draw: st.DrawFn, samples: int) -> dict[str, Any]:
 
 
 @st.composite
-def orders(draw: st.DrawFn, samples: int, *, has_window: bool) -> Order:
+def orders(draw: st.DrawFn, samples: int) -> Order:
     """Any order of so many samples."""
     shuffles: dict[str, Any] = {"seed": draw(st.integers(0, 2**64 - 1))}
     match draw(st.sampled_from(["sequential", "interleaved", "interleaved", "global", "block"])):
@@ -712,8 +727,7 @@ def orders(draw: st.DrawFn, samples: int, *, has_window: bool) -> Order:
             shuffles["shuffle"] = draw(st.sampled_from([True, "global"]))
         case "block":
             blocks = st.builds(bf.BlockShuffle, st.integers(1, 9), st.integers(1, 5))
-            # How many samples are about a mebibyte is only certain without windows.
-            shuffles["shuffle"] = draw(blocks if has_window else blocks | st.just("block"))
+            shuffles["shuffle"] = draw(blocks | st.just("block"))
     return Order(epochs=draw(st.integers(1, 3)), **_batches(draw, samples), **_shards(draw), **shuffles)
 
 
@@ -754,6 +768,8 @@ class Case:
             for leaf in leaves(part.record.struct):
                 yield f"type: {leaf.type.spelling.lstrip('<>')}"
                 yield f"byte order: {'packed ' if leaf.type.is_packed else ''}{leaf.type.order}"
+            if any(member.strides for member in part.record.struct.members):
+                yield "layout: strides"
             for chain in part.chains():
                 yield from (f"operation: {operation}" for operation in chain.operations())
         yield f"order: {self.order.kind}"
@@ -764,7 +780,7 @@ class Case:
 
 #: Every trait that a case can have.
 TRAITS = {
-    *(f"layout: {form}" for form in ("dtype", "dict", "yaml", "string")),
+    *(f"layout: {form}" for form in ("dtype", "dict", "yaml", "string", "strides")),
     *(f"window: {with_or_without}" for with_or_without in ("with", "without")),
     *(f"type: {spelling.lstrip('<>')}" for spelling in TYPES),
     *(f"byte order: {order}" for order in ("<", ">", "|", "packed <", "packed >", "packed |")),
@@ -784,7 +800,7 @@ def cases(draw: st.DrawFn) -> Case:
     readers: tuple[Part, ...] = (first,)
     if draw(st.integers(0, 2)) == 0:
         readers = tuple(draw(st.permutations([first, draw(parts(samples))])))
-    order = draw(orders(samples, has_window=any(part.window for part in readers)))
+    order = draw(orders(samples))
     resumed = order if draw(st.booleans()) else replace(order, **_batches(draw, samples), **_shards(draw))
     bounds = st.none() | st.integers(-samples, samples + 2)
     # Engines cost time; readers side by side must share an order in each of them.

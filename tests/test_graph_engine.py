@@ -413,6 +413,14 @@ def test_epochs_do_not_end_where_numbers_of_batches_would(reader: bf.Reader) -> 
         assert found.numpy().tolist() == reference.shuffled(COUNT, 5, epochs).tolist()
 
 
+def test_iterations_do_not_wrap_around(reader: bf.Reader) -> None:
+    dataset = graph(reader, COUNT, shuffle=True, seed=1, epochs=2**60).take(1)
+    orders = [next(dataset.as_numpy_iterator())["id"].tobytes() for _ in range(5)]
+    assert len(set(orders)) == 5
+    with pytest.raises(tf.errors.InvalidArgumentError, match="passed_epochs must be from 0"):
+        next(dataset.as_numpy_iterator())
+
+
 def test_the_example_of_the_service_runs() -> None:
     example = Path(__file__).parent.parent / "examples" / "service.py"
     result = subprocess.run([sys.executable, example], capture_output=True, text=True, check=False, timeout=240)

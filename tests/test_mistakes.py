@@ -77,6 +77,8 @@ def test_the_name_of_a_file_as_bytes(write_files: WriteFiles) -> None:
     with pytest.raises(bf.DataError) as caught:
         bf.open(b"/no/such/file.bin", "(1000)u1")
     assert "fsdecode" not in str(caught.value)
+    with pytest.warns(UserWarning, match="read as records, but these bytes are the name of a file"):
+        bf.open(os.fsencode(path), "u1")
 
 
 def test_a_directory_names_the_pattern_of_what_is_in_it(tmp_path: Path) -> None:
@@ -116,7 +118,6 @@ def test_arrays_are_bytes_or_records(dtype: Any, shape: tuple[int, ...], layout:
         ("<f4", (6, 2), "(2,3)<f4"),
         ("<f4", (6,), {"a": "<f4"}),
         ([("a", "<u4")], (6,), [("b", "<u4")]),
-        ("<f4", (6,), bf.Layout("<f4", header_bytes=4)),
         ("<M8[s]", (6,), "<i8"),
     ],
 )
@@ -126,6 +127,11 @@ def test_arrays_of_something_else_are_to_be_viewed_as_bytes(dtype: Any, shape: t
         with pytest.raises(TypeError, match=r"none of the layout's records; \.view\(np\.uint8\)"):
             bf.open(files, layout)
     bf.open(array.view(np.uint8), layout)
+
+
+def test_arrays_have_no_header() -> None:
+    with pytest.raises(TypeError, match="it has the dtype, but a layout of an array has no header_bytes"):
+        bf.open(np.zeros(6, "<f4"), bf.Layout("<f4", header_bytes=4))
 
 
 def test_other_buffers_and_arrays_of_names() -> None:
@@ -336,6 +342,7 @@ def test_windows_are_equal_whoever_counted() -> None:
         (lambda: bf.Window(4, target_offset=True), TypeError, "target_offset must be a whole number, not True"),
         (lambda: bf.Window(-HUGE), ValueError, "size must be at least 1, not <int of"),
         (lambda: bf.Layout("u1", header_bytes=True), bf.LayoutError, "header_bytes must be a whole number, not True"),
+        (lambda: bf.field("x").bits(0, 1, signed="no"), TypeError, "signed must be True or False, not 'no'"),  # type: ignore[arg-type]
         (lambda: bf.Layout("u1", footer_bytes=HUGE), bf.LayoutError, "footer_bytes must be at most 2^62"),
         (lambda: bf.open(b"", "u1", window=MANY), TypeError, "window must be a Window, such as"),
         (lambda: bf.open(MANY, "u1"), TypeError, "files must be a path, a glob, bytes in memory, or a list of them"),
@@ -393,3 +400,14 @@ def test_an_offset_has_the_records_shape(offset: list[int]) -> None:
 def test_a_path_has_a_character() -> None:
     with pytest.raises(ValueError, match="a path must have at least one character"):
         bf.open("", "<f4")
+
+
+def test_errors_within_a_tf_function_are_our_own() -> None:
+    tf = pytest.importorskip("tensorflow")
+    import binfeed.tensorflow as bft  # noqa: PLC0415
+
+    strings = tf.data.Dataset.from_tensors([b"a", b"b"])
+    with pytest.raises(bf.FeatureError, match="the layout has no field 'valeu'; did you mean 'value'"):
+        strings.map(lambda string: bft.decode(string, "u1", "valeu"))
+    with pytest.raises(bf.LayoutError, match="the record is .uint23.: types are"):
+        strings.map(lambda string: bft.decode(string, "uint23"))

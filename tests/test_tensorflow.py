@@ -454,3 +454,15 @@ def test_a_tuple_of_one_is_a_tuple(write_files: WriteFiles, engine: str, batch_s
         assert_identical(
             next(iter(one.to_tf_dataset(batch_size, engine=engine).as_numpy_iterator())), next(one.batches(batch_size))
         )
+
+
+@pytest.mark.parametrize("engine", ["graph", "generator"])
+def test_shapes_are_those_of_the_batches_that_are_left(engine: str, write_files: WriteFiles) -> None:
+    reader = bf.open(write_files(np.arange(12, dtype="u1")), "u1")
+    state = reader.batches(8).skip(1).state()
+    assert reader.to_tf_dataset(2, state=state, engine=engine).element_spec.shape == (2,)
+    assert reader.to_tf_dataset(3, state=state, engine=engine).element_spec.shape == (None,)
+    assert reader.to_tf_dataset(4, state=state, engine=engine).element_spec.shape == (4,)
+    state = reader.batches(7).skip(1).state()
+    assert reader.to_tf_dataset(5, state=state, engine=engine).element_spec.shape == (5,)
+    assert reader.to_tf_dataset(5, state=state, engine=engine, epochs=2).element_spec.shape == (None,)

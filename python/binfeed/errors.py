@@ -17,6 +17,9 @@ T = TypeVar("T")
 class Error(Exception):
     """The base of all exceptions that binfeed defines."""
 
+    # Not that of ValueError: AutoGraph, which makes the errors of a tf.function anew, knows this one.
+    __init__ = Exception.__init__
+
 
 class LayoutError(Error, ValueError):
     """The bytes are described in a way that cannot be decoded."""

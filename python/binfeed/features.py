@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from binfeed.element_types import OUTPUT_TYPES, as_dtype
 from binfeed.errors import FeatureError, checked_keywords, shown, suggestion
-from binfeed.numbers import whole
+from binfeed.numbers import flag, whole
 from binfeed.operations import (
     Bits,
     Cast,
@@ -189,11 +189,12 @@ class Feature:
 
         Raises:
             FeatureError: if the bits are not within the integer.
+            TypeError: if ``signed`` is no bool.
         """
         first, count = _integer("bits(start=)", start), _integer("bits(width=)", width)
         if first < 0 or not 0 < count <= 64:
             raise FeatureError(f"bits({first}, {count}): starts at bit 0 or above, and is 1 to 64 bits wide")
-        return self._then(Bits(first, count, bool(signed)))
+        return self._then(Bits(first, count, flag("signed", signed)))
 
     @checked_keywords
     def codes(

@@ -99,16 +99,25 @@ def _absolute(path: str) -> bytes:
 
 def _memory(data: Buffer, number: int, layout: Layout) -> Source:
     array = np.asarray(data) if isinstance(data, np.ndarray | memoryview) else np.frombuffer(data, np.uint8)
-    if array.dtype.itemsize != 1 and not _are_records(array, layout):
-        remedy = ".cast('B')" if isinstance(data, memoryview) else ".view(np.uint8)"
-        remedy = "names of files go in a list" if array.dtype.kind in "OU" else f"{remedy} has it read as bytes"
+    has_frame = layout.header_bytes + layout.footer_bytes > 0
+    if array.dtype.itemsize != 1 and (has_frame or not _are_records(array, layout)):
         raise TypeError(
             f"an array of {shortened(str(array.dtype), 80)} with the shape {shown(array.shape)} is none of the "
-            f"layout's records; {remedy}"
+            f"layout's records; {_array_remedy(data, layout)}"
         )
     if not array.flags.c_contiguous:
         raise ValueError("bytes in memory must be contiguous; copy them first (np.ascontiguousarray)")
     return f"<memory {number}>".encode(), array.reshape(-1).view(np.uint8)
+
+
+def _array_remedy(data: Buffer, layout: Layout) -> str:
+    array = np.asarray(data)
+    if array.dtype.kind in "OU":
+        return "names of files go in a list"
+    if _are_records(array, layout):
+        return "it has the dtype, but a layout of an array has no header_bytes or footer_bytes"
+    view = ".cast('B')" if isinstance(data, memoryview) else ".view(np.uint8)"
+    return f"{view} has it read as bytes"
 
 
 def _are_records(array: npt.NDArray[Any], layout: Layout) -> bool:
@@ -116,7 +125,8 @@ def _are_records(array: npt.NDArray[Any], layout: Layout) -> bool:
     for axis in range(array.ndim + 1):
         shape = array.shape[axis:]
         try:
-            if Layout((array.dtype, shape)) == layout:
+            frame = {"header_bytes": layout.header_bytes, "footer_bytes": layout.footer_bytes}
+            if Layout((array.dtype, shape), **frame) == layout:
                 return True
         except LayoutError:  # such a record there cannot be
             continue
@@ -141,8 +151,8 @@ def explained(sources: Sequence[Source]) -> Iterator[None]:
 
 
 def warn_of_format(source: Source, stacklevel: int) -> None:
-    """Warn if a file of a whole number of records looks like something else."""
-    hint = _format_hint(source)
+    """Warn if a whole number of records looks like something else."""
+    hint = _format_hint(source) or _path_hint(source)
     if hint:
         name = os.fsdecode(source_name(source))
         warnings.warn(f"{name!r} is read as records, but {hint}", UserWarning, stacklevel + 1)

@@ -293,7 +293,9 @@ class Schedule:
         """The size of every batch, or None where some are smaller."""
         if self.drop_remainder:
             return self.batch_size
-        epochs = {self.first_epoch, self.first_epoch + 1}
+        epochs = [self.first_epoch]
+        if self.epochs is None or self.epochs > self.first_epoch + 1:
+            epochs.append(self.first_epoch + 1)
         is_full = all(epoch.batches == epoch.full_batches for epoch in map(self.epoch, epochs))
         return self.batch_size if is_full else None
 

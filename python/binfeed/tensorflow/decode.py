@@ -25,6 +25,7 @@ from binfeed.tensorflow.ops import load_ops
 from binfeed.tensorflow.plan import plan_bytes, tensor_spec
 
 
+@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
 @checked_keywords
 def decode(
     records: tf.Tensor,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from binfeed.numbers import MAX_SIZE
 from binfeed.order import ENDLESS_EPOCHS, Schedule
 from binfeed.reader import Reader, RecordReader
 from binfeed.tensorflow.ops import load_ops
@@ -168,7 +169,10 @@ class Batches:
         iteration = tf.zeros_like(known)
         if self._counter is not None:
             iteration = tf.ensure_shape(self._ops.binfeed_count(counter=self._counter, known=known), ())
-        return (iteration, seed), (i, iteration * self._epochs, seed)
+        # More epochs than there are, which the op refuses, rather than a product that wraps.
+        too_many = tf.constant(MAX_SIZE + 1, tf.int64)
+        passed_epochs = tf.where(iteration > MAX_SIZE // self._epochs, too_many, iteration * self._epochs)
+        return (iteration, seed), (i, passed_epochs, seed)
 
     def _new_counter(self) -> tf.Tensor:
         with tf.init_scope(), tf.device("CPU"):

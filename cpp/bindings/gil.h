@@ -33,8 +33,8 @@ class SignalCheck {
   std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + kInterval;
 };
 
-// Calls work(check), where check() may throw. The lock is not taken back in a destructor: when the interpreter has ended
-// meanwhile, doing so ends the thread by unwinding its stack, which must not meet a destructor.
+// Calls work(check), where check() may throw. The lock is not taken back in a destructor: when the interpreter has
+// ended meanwhile, doing so ends the thread by unwinding its stack, which must not meet a destructor.
 template <typename Work>
 void without_gil(Work work) {
   PyThreadState* state = PyEval_SaveThread();

@@ -1,8 +1,8 @@
 #include <pybind11/stl.h>
 
+#include "bindings.h"
 #include "binfeed/buffer_pool.h"
 #include "binfeed/instruction_set.h"
-#include "bindings.h"
 
 namespace py = pybind11;
 

@@ -47,8 +47,7 @@ std::shared_ptr<Order> shuffled(std::int64_t size, std::uint64_t seed, std::uint
 
 std::shared_ptr<Order> block_shuffled(std::int64_t size, std::int64_t block_samples, std::int64_t window_blocks,
                                       std::uint64_t seed, std::uint64_t epoch, const std::string& instruction_set) {
-  return bound(
-      block_shuffled_order(size, block_samples, window_blocks, {seed, epoch}, kernels_of(instruction_set)));
+  return bound(block_shuffled_order(size, block_samples, window_blocks, {seed, epoch}, kernels_of(instruction_set)));
 }
 
 std::shared_ptr<Order> sharded(const std::shared_ptr<Order>& order, std::int64_t shard, std::int64_t shards,
@@ -65,7 +64,8 @@ std::shared_ptr<Order> sharded(const std::shared_ptr<Order>& order, std::int64_t
 
 void register_order(py::module_& module) {
   py::class_<Order, std::shared_ptr<Order>>(module, "Order")
-      .def_static("sequential", [](std::int64_t size) { return bound(sequential_order(size)); }, py::arg("size"))
+      .def_static(
+          "sequential", [](std::int64_t size) { return bound(sequential_order(size)); }, py::arg("size"))
       .def_static("listed", &listed, py::arg("samples"), py::arg("size"))
       .def_static("interleaved", &interleaved, py::arg("starts"), py::arg("cycle_length"), py::arg("block_length"))
       .def_static("shuffled", &shuffled, py::arg("size"), py::kw_only(), py::arg("seed"), py::arg("epoch"),

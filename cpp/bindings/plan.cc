@@ -38,9 +38,8 @@ Packing packing_of(const std::string& name) {
 }
 
 ColumnSpec make_column(const std::string& type, bool is_swapped, std::uint64_t offset, std::size_t elements,
-                       const py::array_t<std::uint32_t, py::array::c_style>& offsets,
-                       std::vector<Operation> operations, const std::string& packing, std::size_t packed_bits,
-                       std::size_t packed_elements) {
+                       const py::array_t<std::uint32_t, py::array::c_style>& offsets, std::vector<Operation> operations,
+                       const std::string& packing, std::size_t packed_bits, std::size_t packed_elements) {
   return {.type = element_type(type),
           .packing = {packing_of(packing), packed_bits},
           .packed_elements = packed_elements,
@@ -61,8 +60,7 @@ void register_plan(py::module_& module) {
   using Code = Operation::Code;
   py::class_<Operation>(module, "Operation")
       .def_static(
-          "cast",
-          [](const std::string& type) { return Operation{.code = Code::kCast, .type = element_type(type)}; },
+          "cast", [](const std::string& type) { return Operation{.code = Code::kCast, .type = element_type(type)}; },
           py::arg("type"))
       .def_static("multiply", arithmetic(Code::kMultiply), py::arg("operand"))
       .def_static("add", arithmetic(Code::kAdd), py::arg("operand"))

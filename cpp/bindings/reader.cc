@@ -42,8 +42,8 @@ Files open_files(const std::vector<Source>& sources) {
       opened.emplace_back(static_cast<std::string>(*path));
     } else {
       const auto& [name, bytes] = std::get<1>(source);
-      opened.emplace_back(Memory{name, reinterpret_cast<const std::byte*>(bytes.data()),
-                                 static_cast<std::uint64_t>(bytes.size())});
+      opened.emplace_back(
+          Memory{name, reinterpret_cast<const std::byte*>(bytes.data()), static_cast<std::uint64_t>(bytes.size())});
     }
   }
   Files files;
@@ -91,9 +91,8 @@ class PythonReader {
     const std::shared_ptr<const Open> open = opened();  // keeps what is read, should another thread close it
     order->check(position, count);
     BatchBuffers buffers(open->reader->output_bytes(), count);
-    without_gil([&](SignalCheck& check) {
-      open->reader->read(*order, position, count, buffers.bytes(), std::ref(check));
-    });
+    without_gil(
+        [&](SignalCheck& check) { open->reader->read(*order, position, count, buffers.bytes(), std::ref(check)); });
     py::list arrays;
     for (std::size_t k = 0; k < buffers.size(); ++k) {
       arrays.append(make_array(array_types_[k], count, buffers.take(k)));
@@ -148,20 +147,18 @@ void register_reader(py::module_& module) {
       .finalize();
 
   py::class_<Window>(module, "Window")
-      .def(py::init([](std::int64_t size, std::int64_t stride, std::int64_t dilation, std::int64_t target_offset,
-                       std::int64_t target_size) {
-             return Window{size, stride, dilation, target_offset, target_size};
-           }),
-           py::kw_only(), py::arg("size"), py::arg("stride"), py::arg("dilation"), py::arg("target_offset"),
-           py::arg("target_size"))
+      .def(
+          py::init([](std::int64_t size, std::int64_t stride, std::int64_t dilation, std::int64_t target_offset,
+                      std::int64_t target_size) { return Window{size, stride, dilation, target_offset, target_size}; }),
+          py::kw_only(), py::arg("size"), py::arg("stride"), py::arg("dilation"), py::arg("target_offset"),
+          py::arg("target_size"))
       .def("span", &Window::span);
 
   py::class_<PythonReader>(module, "Reader")
       .def(py::init<std::vector<Source>, std::size_t, std::size_t, std::size_t, const std::vector<OutputSpec>&,
                     std::vector<ArrayType>, const Window&, const std::string&>(),
-           py::kw_only(), py::arg("sources"), py::arg("record_bytes"), py::arg("header_bytes"),
-           py::arg("footer_bytes"), py::arg("outputs"), py::arg("array_types"), py::arg("window"),
-           py::arg("instruction_set"))
+           py::kw_only(), py::arg("sources"), py::arg("record_bytes"), py::arg("header_bytes"), py::arg("footer_bytes"),
+           py::arg("outputs"), py::arg("array_types"), py::arg("window"), py::arg("instruction_set"))
       .def("read", &PythonReader::read, py::arg("order"), py::arg("position"), py::arg("count"))
       .def("expect", &PythonReader::expect, py::arg("pattern"))
       .def("read_ahead", &PythonReader::read_ahead, py::arg("order"), py::arg("position"), py::arg("count"))

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "bindings.h"
-#include "gil.h"
 #include "binfeed/instruction_set.h"
 #include "binfeed/read_ahead.h"
 #include "binfeed/read_plan.h"
+#include "gil.h"
 
 namespace py = pybind11;
 
@@ -79,33 +79,34 @@ void register_schedule(py::module_& module) {
 
   py::class_<Schedule>(module, "Schedule")
       .def(py::init(&make_schedule), py::arg("spec"))
-      .def("order",
-           [](const Schedule& schedule, std::int64_t epoch) {
-             return std::const_pointer_cast<Order>(schedule.order(epoch));
-           },
-           py::arg("epoch"))
+      .def(
+          "order",
+          [](const Schedule& schedule, std::int64_t epoch) {
+            return std::const_pointer_cast<Order>(schedule.order(epoch));
+          },
+          py::arg("epoch"))
       .def("access_pattern", &Schedule::access_pattern)
       .def("locate", &locate, py::arg("number"));
 
   py::class_<ReadAhead>(module, "ReadAhead")
       .def(py::init<std::int64_t, AccessPattern, std::int64_t>(), py::kw_only(), py::arg("sample_bytes"),
            py::arg("pattern"), py::arg("batch_size"))
-      .def("next",
-           [](ReadAhead& ahead, std::int64_t epoch, std::int64_t position, std::int64_t count, std::int64_t size) {
-             const auto [first, positions] = ahead.next(epoch, position, count, size);
-             return std::pair(first, positions);
-           },
-           py::arg("epoch"), py::arg("position"), py::arg("count"), py::arg("size"));
+      .def(
+          "next",
+          [](ReadAhead& ahead, std::int64_t epoch, std::int64_t position, std::int64_t count, std::int64_t size) {
+            const auto [first, positions] = ahead.next(epoch, position, count, size);
+            return std::pair(first, positions);
+          },
+          py::arg("epoch"), py::arg("position"), py::arg("count"), py::arg("size"));
 
   py::class_<FileSpec>(module, "FileSpec").def("check", [](const FileSpec& file) {
     without_gil([&](SignalCheck&) { check_identity(file.path, file.identity); });
   });
 
-  module.def(
-      "validate_plan", [](const std::string& plan) { read_plan(plan); }, py::arg("plan"));
+  module.def("validate_plan", [](const std::string& plan) { read_plan(plan); }, py::arg("plan"));
   module.def("read_plan_bytes", &read_plan_bytes, py::kw_only(), py::arg("files"), py::arg("record_bytes"),
-             py::arg("header_bytes"), py::arg("footer_bytes"), py::arg("window"), py::arg("outputs"),
-             py::arg("arrays"), py::arg("schedule"));
+             py::arg("header_bytes"), py::arg("footer_bytes"), py::arg("window"), py::arg("outputs"), py::arg("arrays"),
+             py::arg("schedule"));
 }
 
 }  // namespace binfeed::bindings

@@ -73,7 +73,7 @@ BufferPool& BufferPool::instance() {
 
 namespace {
 const AtLoad pool_at_load([] { BufferPool::instance(); });
-}
+}  // namespace
 
 Buffer BufferPool::acquire(std::size_t bytes) {
   const std::size_t capacity = capacity_for(bytes);

@@ -291,8 +291,8 @@ class StepPlanner {
     }
     arithmetic = as_quotient(arithmetic, type_, first, second.empty() ? first : second).value_or(arithmetic);
     Step step{.a = make_operand(first, computed, count > 1), .b = make_operand(second, computed, count > 1)};
-    step.compute = entry_of(kernels_.compute)[static_cast<std::size_t>(arithmetic)][count > 1 ? 1 : 0]
-                                             [to == ElementType::kFloat64 ? 1 : 0];
+    step.compute = entry_of(
+        kernels_.compute)[static_cast<std::size_t>(arithmetic)][count > 1 ? 1 : 0][to == ElementType::kFloat64 ? 1 : 0];
     add(std::move(step), to);
     return used + (narrows ? 1 : 0);
   }

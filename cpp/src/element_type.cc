@@ -14,28 +14,10 @@ struct Description {
 
 // In the order of the enumeration.
 constexpr std::array<Description, kElementTypes> kDescriptions{{
-    {"bool", 1},
-    {"int8", 1},
-    {"uint8", 1},
-    {"int16", 2},
-    {"uint16", 2},
-    {"int32", 4},
-    {"uint32", 4},
-    {"int64", 8},
-    {"uint64", 8},
-    {"float16", 2},
-    {"float32", 4},
-    {"float64", 8},
-    {"bfloat16", 2},
-    {"int24", 3},
-    {"uint24", 3},
-    {"int40", 5},
-    {"uint40", 5},
-    {"int48", 6},
-    {"uint48", 6},
-    {"int56", 7},
-    {"uint56", 7},
-    {"ibm32", 4},
+    {"bool", 1},     {"int8", 1},  {"uint8", 1},  {"int16", 2},   {"uint16", 2},  {"int32", 4},
+    {"uint32", 4},   {"int64", 8}, {"uint64", 8}, {"float16", 2}, {"float32", 4}, {"float64", 8},
+    {"bfloat16", 2}, {"int24", 3}, {"uint24", 3}, {"int40", 5},   {"uint40", 5},  {"int48", 6},
+    {"uint48", 6},   {"int56", 7}, {"uint56", 7}, {"ibm32", 4},
 }};
 
 }  // namespace

@@ -41,7 +41,7 @@ const auto kPageBytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 bool has_passing_inodes([[maybe_unused]] int descriptor) {
 #if defined(__linux__)
   constexpr long kFuse = 0x65735546;
-  struct statfs system {};
+  struct statfs system{};
   return ::fstatfs(descriptor, &system) == 0 && static_cast<long>(system.f_type) == kFuse;
 #else
   return false;
@@ -65,7 +65,7 @@ class OpenFile {
     // Non-blocking: a pipe must be refused, not waited for.
     descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor_ < 0) throw Error::system(errno, path);
-    struct stat status {};
+    struct stat status{};
     const int failed = ::fstat(descriptor_, &status) == 0 ? check(status.st_mode) : errno;
     if (failed != 0) {
       ::close(descriptor_);
@@ -95,10 +95,10 @@ class OpenFile {
 };
 
 Error changed(const std::string& path, const FileIdentity& then, const FileIdentity& now) {
-  const std::string what = now.size == then.size ? "' was replaced or written to since it was opened"
-                                                 : "' had " + std::to_string(then.size) +
-                                                       " bytes when it was opened and has " +
-                                                       std::to_string(now.size) + " now";
+  const std::string what = now.size == then.size
+                               ? "' was replaced or written to since it was opened"
+                               : "' had " + std::to_string(then.size) + " bytes when it was opened and has " +
+                                     std::to_string(now.size) + " now";
   return Error::data("'" + path + what + "; open it again", path, now.size);
 }
 
@@ -198,7 +198,7 @@ void MappedFile::check_after_reading() const {
 // Sees as well that a file lost zeros at its end, as long as it has its path.
 bool MappedFile::is_shorter(const Mapping& mapping) const {
   const FileIdentity& then = mapping.identity;
-  struct stat status {};
+  struct stat status{};
   return ::stat(path_.c_str(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) < then.size &&
          static_cast<std::uint64_t>(status.st_dev) == then.device &&
          (then.inode == 0 || static_cast<std::uint64_t>(status.st_ino) == then.inode);
@@ -222,8 +222,7 @@ void MappedFile::expect(AccessPattern pattern) const {
 
 void MappedFile::advise(const Mapping& mapping) const {
   constexpr int kAdvice[] = {MADV_NORMAL, MADV_SEQUENTIAL, MADV_RANDOM};
-  ::madvise(const_cast<std::byte*>(mapping.bytes), mapping.size,
-            kAdvice[static_cast<std::size_t>(pattern_.load())]);
+  ::madvise(const_cast<std::byte*>(mapping.bytes), mapping.size, kAdvice[static_cast<std::size_t>(pattern_.load())]);
 }
 
 void MappedFile::will_need(std::uint64_t begin, std::uint64_t end) const noexcept {

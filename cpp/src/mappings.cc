@@ -42,7 +42,7 @@ Mappings& Mappings::instance() {
 
 namespace {
 const AtLoad mappings_at_load([] { Mappings::instance(); });
-}
+}  // namespace
 
 Mappings::Mappings() : limit_(find_limit()) {
   // Threads that were reading are not in the child.

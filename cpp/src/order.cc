@@ -118,9 +118,9 @@ class InterleavedOrder final : public Order {
   }
 
   void append(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const override {
-    const auto after = std::upper_bound(
-        segments_.begin(), segments_.end(), position,
-        [](std::int64_t wanted, const Segment& segment) { return wanted < segment.given; });
+    const auto after =
+        std::upper_bound(segments_.begin(), segments_.end(), position,
+                         [](std::int64_t wanted, const Segment& segment) { return wanted < segment.given; });
     const Segment& segment = *(after - 1);
     const std::int64_t rounds = (position - segment.given) / segment.per_round;
     std::int64_t skip = (position - segment.given) % segment.per_round;
@@ -142,9 +142,9 @@ class InterleavedOrder final : public Order {
   Run visit_in(const std::vector<Visits>& slot, std::int64_t round, std::size_t& next) const {
     const auto after = [&](std::size_t i) { return i + 1 < slot.size() && slot[i + 1].first_round <= round; };
     if (next == 0 && after(0)) {
-      const auto later = std::upper_bound(
-          slot.begin(), slot.end(), round,
-          [](std::int64_t wanted, const Visits& visits) { return wanted < visits.first_round; });
+      const auto later =
+          std::upper_bound(slot.begin(), slot.end(), round,
+                           [](std::int64_t wanted, const Visits& visits) { return wanted < visits.first_round; });
       next = static_cast<std::size_t>(later - slot.begin()) - 1;
     }
     while (after(next)) ++next;
@@ -184,9 +184,8 @@ class ShardedOrder final : public Order {
         in_full_batches_(full_batches * sharding.batch_size) {}
 
   void append(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const override {
-    for_each_stretch(position, count, [&](std::int64_t first, std::int64_t length) {
-      order_->append_runs(first, length, runs);
-    });
+    for_each_stretch(position, count,
+                     [&](std::int64_t first, std::int64_t length) { order_->append_runs(first, length, runs); });
   }
   void reach(std::int64_t position, std::int64_t count, Enough enough, std::vector<Run>& runs) const override {
     for_each_stretch(position, std::min(count, enough.samples), [&](std::int64_t first, std::int64_t length) {
@@ -245,8 +244,7 @@ OrderPointer listed_order(std::vector<std::int64_t> samples, std::int64_t size) 
   return std::make_shared<ListedOrder>(std::move(samples));
 }
 
-OrderPointer interleaved_order(std::vector<std::int64_t> starts, std::int64_t cycle_length,
-                               std::int64_t block_length) {
+OrderPointer interleaved_order(std::vector<std::int64_t> starts, std::int64_t cycle_length, std::int64_t block_length) {
   if (cycle_length < 1 || block_length < 1) {
     throw Error(ErrorKind::kArgument, "cycle_length and block_length must be at least 1, not " +
                                           std::to_string(cycle_length) + " and " + std::to_string(block_length));

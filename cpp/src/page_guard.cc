@@ -127,7 +127,7 @@ bool is_missing_page(const siginfo_t* info) {
 }
 
 void die_by_default(int signal, const siginfo_t* info) {
-  struct sigaction standard {};
+  struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   ::sigaction(signal, &standard, nullptr);
   // A fault comes again when this handler returns. What was sent does not.
@@ -155,8 +155,7 @@ void pass_on(int signal, siginfo_t* info, void* context) {
 }
 
 void handle_fault(int signal, siginfo_t* info, void* context) {
-  if (is_missing_page(info) &&
-      PageGuardAccess::replace_pages(reinterpret_cast<std::uintptr_t>(info->si_addr))) {
+  if (is_missing_page(info) && PageGuardAccess::replace_pages(reinterpret_cast<std::uintptr_t>(info->si_addr))) {
     return;
   }
   pass_on(signal, info, context);
@@ -197,14 +196,14 @@ const AtLoad guards_at_load([] {
 }  // namespace
 
 void PageGuard::install_handler() {
-  struct sigaction current {};
+  struct sigaction current{};
   ::sigaction(SIGBUS, nullptr, &current);
   if (is_ours(current)) return;
   const std::lock_guard lock(handler_mutex());
   ::sigaction(SIGBUS, nullptr, &current);
   if (is_ours(current)) return;
   previous_action = new struct sigaction(current);
-  struct sigaction ours {};
+  struct sigaction ours{};
   ours.sa_sigaction = handle_fault;
   ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
   sigemptyset(&ours.sa_mask);

@@ -14,9 +14,9 @@ constexpr std::int64_t kPageBytes = 4096;
 }  // namespace
 
 ReadAhead::ReadAhead(std::int64_t sample_bytes, AccessPattern pattern, std::int64_t batch_size)
-    : window_(std::max(kWindowBytes / std::max<std::int64_t>(
-                                          sample_bytes, pattern == AccessPattern::kRandom ? kPageBytes : 1),
-                       2 * std::min(batch_size, kMaxSize / 2))) {}
+    : window_(std::max(
+          kWindowBytes / std::max<std::int64_t>(sample_bytes, pattern == AccessPattern::kRandom ? kPageBytes : 1),
+          2 * std::min(batch_size, kMaxSize / 2))) {}
 
 ReadAhead::Stretch ReadAhead::next(std::int64_t epoch, std::int64_t position, std::int64_t count, std::int64_t size) {
   const std::lock_guard lock(mutex_);

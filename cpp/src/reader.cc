@@ -32,7 +32,7 @@ constexpr std::uint64_t kMaxGap = 64 << 10;
 
 // Page faults of this thread that had to wait for the disk.
 long major_faults() {
-  struct rusage usage {};
+  struct rusage usage{};
 #if defined(RUSAGE_THREAD)
   ::getrusage(RUSAGE_THREAD, &usage);
 #else

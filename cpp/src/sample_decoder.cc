@@ -110,8 +110,8 @@ void SampleDecoder::add_overlapping(const std::byte* first_record, std::int64_t 
   std::size_t row_bytes = 0;
   for (const auto& output : plan_.outputs()) row_bytes += output.row_bytes;
   // Rows that belong to the next samples are decoded again, so that there must be several times those of one sample.
-  const auto rows = std::max<std::int64_t>(static_cast<std::int64_t>(kOverlapBytes / std::max<std::size_t>(row_bytes, 1)),
-                                           8 * lattice_rows(1));
+  const auto rows = std::max<std::int64_t>(
+      static_cast<std::int64_t>(kOverlapBytes / std::max<std::size_t>(row_bytes, 1)), 8 * lattice_rows(1));
   const std::int64_t at_a_time = std::min(count, std::max<std::int64_t>((rows - lattice_rows(1)) / lattice_stride_, 1));
 
   decoded_.resize(plan_.outputs().size());

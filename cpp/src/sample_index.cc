@@ -38,8 +38,9 @@ SampleIndex::SampleIndex(const RecordIndex& records, Window window) : window_(wi
   if (starts_.back() == 0 && span > 1) {
     const auto longest = std::max_element(counts.begin(), counts.end());
     const MappedFile& file = *records.files()[static_cast<std::size_t>(longest - counts.begin())];
-    throw Error::data("no file has the " + std::to_string(span) + " records that a window reaches over: the longest, '" +
-                          file.path() + "', has " + std::to_string(*longest),
+    throw Error::data("no file has the " + std::to_string(span) +
+                          " records that a window reaches over: the longest, '" + file.path() + "', has " +
+                          std::to_string(*longest),
                       file.path(), file.size());
   }
 }

@@ -17,8 +17,8 @@ void require_range(const char* name, std::int64_t value, std::int64_t lowest, st
 }  // namespace
 
 void validate(const ScheduleSpec& spec) {
-  require(!spec.starts.empty() && spec.starts.front() == 0 &&
-              std::is_sorted(spec.starts.begin(), spec.starts.end()) && spec.starts.back() <= kMaxSize,
+  require(!spec.starts.empty() && spec.starts.front() == 0 && std::is_sorted(spec.starts.begin(), spec.starts.end()) &&
+              spec.starts.back() <= kMaxSize,
           "the first samples of the files are no numbers that begin with 0 and only grow");
   require_range("cycle_length", spec.cycle_length, 1);
   require_range("block_length", spec.block_length, 1);

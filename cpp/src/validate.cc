@@ -47,8 +47,10 @@ std::uint64_t sample_bytes(const OutputSpec& output, const Window& window) {
 }
 
 void validate(const OutputSpec& output, const ArraySpec& array, const Window& window) {
-  require(index_of(output.type) < kOutputTypes, "output '" + output.name + "' has a type that is only found in records");
-  require(!output.is_target || window.target_size > 0, "output '" + output.name + "' is of a target, but there is none");
+  require(index_of(output.type) < kOutputTypes,
+          "output '" + output.name + "' has a type that is only found in records");
+  require(!output.is_target || window.target_size > 0,
+          "output '" + output.name + "' is of a target, but there is none");
   require(array.item_bytes > 0, "output '" + output.name + "' has items of no bytes");
   require(!array.is_string || output.type == ElementType::kUint8, "strings are made of bytes, not of numbers");
   std::uint64_t bytes = array.item_bytes;

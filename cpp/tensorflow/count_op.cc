@@ -1,10 +1,10 @@
-// BinfeedCount: the number of an iteration. If it is not `known` yet, which is -1, it is the next one of the counter; if
-// it is, perhaps from a checkpoint of another process, later ones follow it.
-// BinfeedAddCounter: makes any tensor a counter, at zero.
+// BinfeedCount: the number of an iteration. If it is not `known` yet, which is -1, it is the next one of the counter;
+// if it is, perhaps from a checkpoint of another process, later ones follow it. BinfeedAddCounter: makes any tensor a
+// counter, at zero.
 //
-// A counter is known by where it lies: the pipelines of the process that made it refer to that very tensor. A pipeline in
-// another process, or in a worker of tf.data service, has a copy of it, which nobody knows, and its iterations are all 0:
-// workers that share an epoch out must agree which one it is.
+// A counter is known by where it lies: the pipelines of the process that made it refer to that very tensor. A pipeline
+// in another process, or in a worker of tf.data service, has a copy of it, which nobody knows, and its iterations are
+// all 0: workers that share an epoch out must agree which one it is.
 #include <algorithm>
 #include <cstdint>
 #include <map>

@@ -47,7 +47,8 @@ class DecodeKernel {
         types_(types_attribute(construction, "output_types")),
         holds_many_(bool_attribute(construction, "many")) {
     check_types(types_, plan);
-    if (plan.window.span() > 1) throw Failure(TF_INVALID_ARGUMENT, "strings are decoded record by record, not in windows");
+    if (plan.window.span() > 1)
+      throw Failure(TF_INVALID_ARGUMENT, "strings are decoded record by record, not in windows");
   }
 
   String one(String string, std::size_t number) const {

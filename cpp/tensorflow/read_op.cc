@@ -1,6 +1,6 @@
 // BinfeedRead: the number of a batch -> its arrays, [samples, ...]; or the numbers of batches that have equally many
-// samples -> their arrays, [batches, samples, ...]. The seed is an input, not that of the plan, so that a checkpoint of the
-// pipeline has it.
+// samples -> their arrays, [batches, samples, ...]. The seed is an input, not that of the plan, so that a checkpoint of
+// the pipeline has it.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -46,9 +46,9 @@ class ReadKernel {
     std::vector<Schedule::Batch> batches;
     for (const std::int64_t number : numbers) {
       batches.push_back(shared_->schedule().locate(number, passed_epochs));
-      require(batches.back().count == batches.front().count,
-              "batches " + std::to_string(numbers.front()) + " and " + std::to_string(number) +
-                  " have not equally many samples");
+      require(batches.back().count == batches.front().count, "batches " + std::to_string(numbers.front()) + " and " +
+                                                                 std::to_string(number) +
+                                                                 " have not equally many samples");
     }
     return batches;
   }

@@ -15,8 +15,8 @@ namespace binfeed::tensorflow {
 namespace {
 
 // TensorFlow's string as it lies in memory, of 24 bytes; the lowest two bits of the first byte say of which kind it is.
-// Up to 22 bytes lie within it (kind 0, their number in the other six bits), more on the heap (kind 1: the number in the
-// other bits of the first word, the capacity, the address) or somewhere else (kind 2: number and distance from the
+// Up to 22 bytes lie within it (kind 0, their number in the other six bits), more on the heap (kind 1: the number in
+// the other bits of the first word, the capacity, the address) or somewhere else (kind 2: number and distance from the
 // string as 32-bit integers; kind 3: the number, the address).
 struct TensorString {
   static constexpr std::size_t kMaxSmall = 22;
@@ -64,8 +64,8 @@ void set_buffer(TF_OpKernelContext* context, int number, TF_DataType type, std::
   auto owned = std::make_unique<Buffer>(std::move(buffer));
   std::byte* const data = owned->bytes();
   const auto give_back = [](void*, std::size_t, void* owner) { delete static_cast<Buffer*>(owner); };
-  const Tensor tensor(TF_NewTensor(type, shape.data(), static_cast<int>(shape.size()), data, bytes, give_back,
-                                   owned.release()));
+  const Tensor tensor(
+      TF_NewTensor(type, shape.data(), static_cast<int>(shape.size()), data, bytes, give_back, owned.release()));
   if (tensor == nullptr) throw Failure(TF_INTERNAL, "TensorFlow refused the tensor");
   Status status;
   TF_SetOutput(context, number, tensor.get(), status);
@@ -104,14 +104,15 @@ namespace {
 // What TensorFlow calls the values of an output; complex numbers are pairs of floats.
 TF_DataType tensor_type(const OutputSpec& output, const ArraySpec& array) {
   // In the order of ElementType.
-  constexpr TF_DataType kTypes[] = {TF_BOOL,  TF_INT8,   TF_UINT8, TF_INT16, TF_UINT16, TF_INT32, TF_UINT32,
+  constexpr TF_DataType kTypes[] = {TF_BOOL,  TF_INT8,   TF_UINT8, TF_INT16, TF_UINT16, TF_INT32,   TF_UINT32,
                                     TF_INT64, TF_UINT64, TF_HALF,  TF_FLOAT, TF_DOUBLE, TF_BFLOAT16};
   static_assert(std::size(kTypes) == kOutputTypes);
   if (array.is_string) return TF_STRING;
   const std::size_t bytes = element_bytes(output.type);
   if (output.type == ElementType::kFloat32 && array.item_bytes == 2 * bytes) return TF_COMPLEX64;
   if (output.type == ElementType::kFloat64 && array.item_bytes == 2 * bytes) return TF_COMPLEX128;
-  if (array.item_bytes != bytes) throw Failure(TF_INVALID_ARGUMENT, "an item is no value of output '" + output.name + "'");
+  if (array.item_bytes != bytes)
+    throw Failure(TF_INVALID_ARGUMENT, "an item is no value of output '" + output.name + "'");
   return kTypes[index_of(output.type)];
 }
 

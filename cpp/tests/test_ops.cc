@@ -247,7 +247,8 @@ void test_many_threads_share_a_kernel() {
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&] {
-      for (int turn = 0; turn < 50; ++turn) CHECK(text_of(*read_batches(kernel, {0, 1, 2}).outputs[0]) == kContent.substr(0, 18));
+      for (int turn = 0; turn < 50; ++turn)
+        CHECK(text_of(*read_batches(kernel, {0, 1, 2}).outputs[0]) == kContent.substr(0, 18));
     });
   }
   for (std::thread& thread : threads) thread.join();

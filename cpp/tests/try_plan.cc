@@ -238,8 +238,9 @@ host::Result read_batches(const host::Kernel& kernel, const std::vector<std::int
 }
 
 std::vector<TF_DataType> types_of(const ReadPlan& plan) {
-  constexpr TF_DataType kTypes[kOutputTypes] = {TF_BOOL,  TF_INT8,   TF_UINT8, TF_INT16, TF_UINT16, TF_INT32, TF_UINT32,
-                                                TF_INT64, TF_UINT64, TF_HALF,  TF_FLOAT, TF_DOUBLE, TF_BFLOAT16};
+  constexpr TF_DataType kTypes[kOutputTypes] = {TF_BOOL,  TF_INT8,   TF_UINT8,   TF_INT16,  TF_UINT16,
+                                                TF_INT32, TF_UINT32, TF_INT64,   TF_UINT64, TF_HALF,
+                                                TF_FLOAT, TF_DOUBLE, TF_BFLOAT16};
   std::vector<TF_DataType> types;
   for (std::size_t k = 0; k < plan.outputs.size(); ++k) {
     const ElementType type = plan.outputs[k].type;

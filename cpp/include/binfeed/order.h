@@ -60,9 +60,9 @@ OrderPointer sequential_order(std::int64_t size);
 OrderPointer listed_order(std::vector<std::int64_t> samples, std::int64_t size);
 
 // Blocks of `block_length` samples from `cycle_length` files in turn, file i holding samples
-// [starts[i], starts[i + 1]): the sequence that tf.data.Dataset.interleave gives. Memory grows with the number of files.
-OrderPointer interleaved_order(std::vector<std::int64_t> starts, std::int64_t cycle_length,
-                               std::int64_t block_length);
+// [starts[i], starts[i + 1]): the sequence that tf.data.Dataset.interleave gives. Memory grows with the number of
+// files.
+OrderPointer interleaved_order(std::vector<std::int64_t> starts, std::int64_t cycle_length, std::int64_t block_length);
 
 // What makes one shuffled epoch another than the next.
 struct ShuffleKey {

@@ -10,7 +10,7 @@ enum class Packing : std::uint8_t {
   kNone,
   kLowFirst,   // the first number begins with the lowest bit of the first byte
   kHighFirst,  // with the highest
-  kWfdb212,    // pairs of 12-bit numbers in three bytes: low byte, both high halves, low byte (PhysioNet's format 212)
+  kWfdb212,  // pairs of 12-bit numbers in three bytes: low byte, both high halves, low byte (PhysioNet's format 212)
 };
 inline constexpr std::size_t kPackings = 4;
 

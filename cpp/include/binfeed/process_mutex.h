@@ -20,8 +20,8 @@ class ProcessMutex {
   std::mutex mutex_;
 };
 
-// Makes at the time that the library is loaded what lives as long as the process, while nobody forks: the child of a fork
-// in the midst of it would wait for it forever. If it cannot be made, that is reported when it is used.
+// Makes at the time that the library is loaded what lives as long as the process, while nobody forks: the child of a
+// fork in the midst of it would wait for it forever. If it cannot be made, that is reported when it is used.
 struct AtLoad {
   template <typename Make>
   explicit AtLoad(Make make) noexcept {

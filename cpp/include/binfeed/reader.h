@@ -35,10 +35,12 @@ class Reader {
 
   // Decodes the samples at positions [position, position + count) of `order` into the rows of `outputs`. Safe from
   // many threads. `between_blocks` is called now and then; it may throw to end it all.
-  void read(const Order& order, std::int64_t position, std::int64_t count, std::span<std::byte* const> outputs,
-            const std::function<void()>& between_blocks = [] {}) const;
+  void read(
+      const Order& order, std::int64_t position, std::int64_t count, std::span<std::byte* const> outputs,
+      const std::function<void()>& between_blocks = [] {}) const;
 
-  // Hints, for which no file is an error. How the files are going to be read; holds until the next call, for all threads.
+  // Hints, for which no file is an error. How the files are going to be read; holds until the next call, for all
+  // threads.
   void expect(AccessPattern pattern) const noexcept;
 
   // Has the system fetch what these positions need, and returns without waiting for it. Does next to nothing where

@@ -23,7 +23,8 @@ struct Block {
 };
 
 // x op a, or (x op a) op b, in the compute type; a and b are one value, or one per element of the record. A quotient is
-// that of kDivide, worked out with the divisor's reciprocal, which follows the divisors: where that gives the same bits.
+// that of kDivide, worked out with the divisor's reciprocal, which follows the divisors: where that gives the same
+// bits.
 enum class Arithmetic : std::uint8_t {
   kMultiply,
   kAdd,

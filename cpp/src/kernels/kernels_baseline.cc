@@ -2,20 +2,10 @@
 #include "kernels/kernels.h"
 #include "kernels/standard_headers.h"
 
-namespace binfeed::kernels {
-namespace baseline {
-namespace {
+#define BINFEED_KERNELS kBaseline
 #if defined(__aarch64__)
-constexpr bool kFusesMultiplyAdd = true;
+#define BINFEED_FUSES_MULTIPLY_ADD true
 #else
-constexpr bool kFusesMultiplyAdd = false;  // a function would do it
+#define BINFEED_FUSES_MULTIPLY_ADD false
 #endif
-#include "kernels/feistel.inc"
-#include "kernels/numeric.inc"
-#include "kernels/kernel_bodies.inc"
-}  // namespace
-}  // namespace baseline
-
-constinit const Kernels kBaseline = baseline::make_kernels(std::make_index_sequence<kElementTypes>{});
-
-}  // namespace binfeed::kernels
+#include "kernels/instruction_set.inc"

@@ -409,5 +409,5 @@ def test_errors_within_a_tf_function_are_our_own() -> None:
     strings = tf.data.Dataset.from_tensors([b"a", b"b"])
     with pytest.raises(bf.FeatureError, match="the layout has no field 'valeu'; did you mean 'value'"):
         strings.map(lambda string: bft.decode(string, "u1", "valeu"))
-    with pytest.raises(bf.LayoutError, match="the record is .uint23.: types are"):
+    with pytest.raises(bf.LayoutError, match="the record is 'uint23': types are"):
         strings.map(lambda string: bft.decode(string, "uint23"))

@@ -343,7 +343,7 @@ def shuffled(size: int, shuffle: bool | str | bf.BlockShuffle, sample_bytes: int
         return reference.shuffled(size, seed_, epoch)
     blocks = shuffle if isinstance(shuffle, bf.BlockShuffle) else bf.BlockShuffle()
     return reference.block_shuffled(
-        size, blocks.block_samples or 2**20 // sample_bytes, blocks.window_blocks, seed_, epoch
+        size, blocks.block_samples or 2**20 // sample_bytes, blocks.group_blocks, seed_, epoch
     )
 
 

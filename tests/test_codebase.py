@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import subprocess
@@ -39,6 +40,61 @@ def test_only_one_package_imports_tensorflow() -> None:
         assert not imports, source
 
 
+#: Modules import from layers above their own in this list, never from below or beside; a package's face comes last.
+LAYERS = [
+    {"_core"},
+    {"errors", "machine"},
+    {"extras", "numbers"},
+    {"element_types", "window"},
+    {"operations", "layout_yaml"},
+    {"layout"},
+    {"features", "files"},
+    {"planning", "order"},
+    {"state", "reference"},
+    {"samples"},
+    {"records", "schedule"},
+    {"batches"},
+    {"tensorflow.elements", "tensorflow.ops"},
+    {"tensorflow.plan", "tensorflow.generator"},
+    {"tensorflow.graph"},
+    {"tensorflow.dataset"},
+    {"reader"},
+    {"_build_info", "tensorflow.decode", "tensorflow.service"},
+    {"tensorflow.dispatcher", "tensorflow.worker"},
+]
+
+
+def imports_of(source: Path) -> set[str]:
+    """The modules of binfeed that a file imports anywhere: within functions, and for type checkers, too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.removeprefix("binfeed.") for alias in node.names if alias.name.startswith("binfeed")}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "binfeed":
+            module = (node.module or "").removeprefix("binfeed").removeprefix(".")
+            for alias in node.names:
+                inner = f"{module}.{alias.name}".strip(".")
+                is_module = inner in {"_core"} | {name for layer in LAYERS for name in layer}
+                found.add(inner if is_module else module)
+    return found
+
+
+def test_imports_go_one_way() -> None:
+    package = ROOT / "python" / "binfeed"
+    names = {".".join(path.relative_to(package).with_suffix("").parts): path for path in package.rglob("*.py")}
+    modules = {
+        name: path
+        for name, path in names.items()
+        if path.name not in ("__init__.py", "__main__.py") and not name.startswith("bench.")
+    }
+    layer_of = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+    assert set(layer_of) == set(modules) | {"_core"}
+    for name, path in modules.items():
+        for imported in imports_of(path):
+            assert imported in layer_of, f"{name} imports the face of {imported or 'binfeed'}"
+            assert layer_of[imported] < layer_of[name], f"{name} imports {imported}"
+
+
 def test_importing_binfeed_imports_nothing_slow() -> None:
     program = "import sys, binfeed; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -69,6 +125,16 @@ def test_everything_public_is_documented(name: str) -> None:
         for member, value in vars(public).items():
             if not member.startswith("_") and (callable(value) or isinstance(value, property)):
                 assert inspect.getdoc(value), f"{name}.{member}"
+
+
+def test_dir_shows_what_is_public() -> None:
+    assert set(dir(bf)) == set(bf.__all__)
+    reader = bf.open(b"abc", "u1")
+    assert [name for name in dir(reader) if not name.startswith("_")] == [
+        *("batches", "close", "closed", "spec", "take", "to_tf_dataset")
+    ]
+    batches = reader.batches(2)
+    assert [name for name in dir(batches) if not name.startswith("_")] == ["skip", "state"]
 
 
 def test_the_readme_names_what_there_is() -> None:

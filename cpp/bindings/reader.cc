@@ -100,9 +100,9 @@ class PythonReader {
     return arrays;
   }
 
-  void expect(AccessPattern pattern) const {
+  void advise(AccessPattern pattern) const {
     const std::shared_ptr<const Open> open = opened();
-    without_gil([&](SignalCheck&) { open->reader->expect(pattern); });
+    without_gil([&](SignalCheck&) { open->reader->advise(pattern); });
   }
 
   void read_ahead(const std::shared_ptr<Order>& order, std::int64_t position, std::int64_t count) const {
@@ -154,13 +154,13 @@ void register_reader(py::module_& module) {
           py::arg("target_size"))
       .def("span", &Window::span);
 
-  py::class_<PythonReader>(module, "Reader")
+  py::class_<PythonReader>(module, "RecordReader")
       .def(py::init<std::vector<Source>, std::size_t, std::size_t, std::size_t, const std::vector<OutputSpec>&,
                     std::vector<ArrayType>, const Window&, const std::string&>(),
            py::kw_only(), py::arg("sources"), py::arg("record_bytes"), py::arg("header_bytes"), py::arg("footer_bytes"),
            py::arg("outputs"), py::arg("array_types"), py::arg("window"), py::arg("instruction_set"))
       .def("read", &PythonReader::read, py::arg("order"), py::arg("position"), py::arg("count"))
-      .def("expect", &PythonReader::expect, py::arg("pattern"))
+      .def("advise", &PythonReader::advise, py::arg("pattern"))
       .def("read_ahead", &PythonReader::read_ahead, py::arg("order"), py::arg("position"), py::arg("count"))
       .def("starts", &PythonReader::starts)
       .def("sample_bytes", &PythonReader::sample_bytes)

@@ -60,8 +60,9 @@ class Changes {
       items(array.shape, [&](auto& side) { numbers(side); });
     });
     auto& schedule = plan.schedule;
-    numbers(schedule.cycle_length, schedule.block_length, schedule.seed, schedule.block_samples, schedule.window_blocks,
-            schedule.batch_size, schedule.shard, schedule.shards, schedule.first_epoch, schedule.first_position);
+    numbers(schedule.cycle_length, schedule.block_length, schedule.seed, schedule.block_samples, schedule.group_blocks,
+            schedule.batch_size, schedule.shard, schedule.shards, schedule.first_epoch, schedule.first_position,
+            schedule.epochs);
     items(schedule.starts, [&](auto& start) { numbers(start); });
     choice(schedule.shuffle, binfeed::kShuffles);
     choice(schedule.drops_remainder, 2);

@@ -49,8 +49,8 @@ void describe(Archive& archive, ArraySpec& array) {
 template <typename Archive>
 void describe(Archive& archive, ScheduleSpec& schedule) {
   archive(schedule.starts, schedule.cycle_length, schedule.block_length, schedule.shuffle, schedule.seed,
-          schedule.block_samples, schedule.window_blocks, schedule.batch_size, schedule.drops_remainder, schedule.shard,
-          schedule.shards, schedule.pads, schedule.first_epoch, schedule.first_position);
+          schedule.block_samples, schedule.group_blocks, schedule.batch_size, schedule.drops_remainder, schedule.shard,
+          schedule.shards, schedule.pads, schedule.first_epoch, schedule.first_position, schedule.epochs);
 }
 template <typename Archive>
 void describe(Archive& archive, ReadPlan& plan) {

@@ -114,9 +114,9 @@ void Reader::read(const Order& order, std::int64_t position, std::int64_t count,
   }
 }
 
-void Reader::expect(AccessPattern pattern) const noexcept {
+void Reader::advise(AccessPattern pattern) const noexcept {
   const Mappings::Use use;
-  for (const auto& file : records_.files()) file->expect(pattern);
+  for (const auto& file : records_.files()) file->advise(pattern);
 }
 
 void Reader::read_ahead(const Order& order, std::int64_t position, std::int64_t count) const {

@@ -41,7 +41,7 @@ SharedReader::SharedReader(ReadPlan plan)
     throw Error(ErrorKind::kArgument, "the plan's order is of " + std::to_string(schedule_.size()) +
                                           " samples, but its files have " + std::to_string(reader_.samples().size()));
   }
-  reader_.expect(schedule_.access_pattern());
+  reader_.advise(schedule_.access_pattern());
 }
 
 std::shared_ptr<const SharedReader> SharedReader::get(const std::string& plan) {

@@ -145,7 +145,7 @@ void test_readers_are_shared() {
     for (std::int64_t turn = 0; turn < kTurns; ++turn) {
       const Order& order = *all[static_cast<std::size_t>(turn) % all.size()];
       const std::int64_t position = random.position();
-      if (turn % 16 == 0) reader->expect(turn % 32 == 0 ? AccessPattern::kRandom : AccessPattern::kSequential);
+      if (turn % 16 == 0) reader->advise(turn % 32 == 0 ? AccessPattern::kRandom : AccessPattern::kSequential);
       if (turn % 8 == 0) reader->read_ahead(order, position, kBatch);
       handover.exchange(read_batch(*reader, order, position));
     }

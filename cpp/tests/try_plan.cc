@@ -225,15 +225,18 @@ void try_decode_op(const std::string& plan, const std::vector<TF_DataType>& type
 
 host::Result read_batch(const host::Kernel& kernel, std::int64_t number, std::int64_t passed_epochs,
                         std::uint64_t seed) {
-  return kernel.run({host::make_tensor(TF_INT64, {}, &number).get(),
+  const std::int64_t chunk = 0;
+  const std::int64_t chunks[] = {number, 1, 1, 1};
+  return kernel.run({host::make_tensor(TF_INT64, {}, &chunk).get(), host::make_tensor(TF_INT64, {4}, chunks).get(),
                      host::make_tensor(TF_INT64, {}, &passed_epochs).get(),
                      host::make_tensor(TF_INT64, {}, &seed).get()});
 }
 
-host::Result read_batches(const host::Kernel& kernel, const std::vector<std::int64_t>& numbers) {
+host::Result read_chunk(const host::Kernel& kernel, std::int64_t chunk, const std::vector<std::int64_t>& chunks) {
   const std::int64_t zero = 0;
   const host::Tensor scalar = host::make_tensor(TF_INT64, {}, &zero);
-  return kernel.run({host::make_tensor(TF_INT64, {static_cast<std::int64_t>(numbers.size())}, numbers.data()).get(),
+  return kernel.run({host::make_tensor(TF_INT64, {}, &chunk).get(),
+                     host::make_tensor(TF_INT64, {static_cast<std::int64_t>(chunks.size())}, chunks.data()).get(),
                      scalar.get(), scalar.get()});
 }
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from binfeed import _core
+from binfeed._core import ColumnSpec, OutputSpec
+from binfeed._core import Operation as CoreOperation
 from binfeed.element_types import OUTPUT_TYPES, value_dtype
 from binfeed.errors import FeatureError, LayoutError, shown
 from binfeed.features import Feature
@@ -45,13 +46,26 @@ _MAX_SCATTERED = 2**28
 
 
 @dataclass(frozen=True)
+class ArraySpec:
+    """The dtype and shape of one array of a sample, without the batch axis."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Output:
     """One array of a batch: ``[B, *shape]`` of ``dtype``, and how the core makes it."""
 
     name: str
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
-    spec: _core.OutputSpec
+    spec: OutputSpec
+
+    def __str__(self) -> str:
+        is_bytes = self.dtype.kind == "S" or self.dtype.type is np.void
+        type_ = self.dtype.str[1:] if is_bytes else self.dtype.name
+        return f"{self.name}: {type_}{list(self.shape) or ''}"
 
 
 def plan_outputs(
@@ -78,7 +92,7 @@ def plan_output(name: str | None, feature: Feature, layout: Layout, window: Wind
     if feature.is_target and (window is None or window.target_offset is None):
         raise FeatureError(f"{chain.where} is a target: open() needs a window=Window(..., target_offset=...) for it")
     columns = [column.spec() for column in chain.columns]
-    spec = _core.OutputSpec(name=name, type=chain.columns[0].core_type, is_target=feature.is_target, columns=columns)
+    spec = OutputSpec(name=name, type=chain.columns[0].core_type, is_target=feature.is_target, columns=columns)
     time = () if window is None else window.shape(feature.is_target)
     return Output(name, value_dtype(chain.type), (*time, *chain.shape), spec)
 
@@ -130,18 +144,18 @@ class _Column:
         """The type of the values that come out, in the core's terms."""
         return self.type if self.type in OUTPUT_TYPES else self.core_source[0]
 
-    def spec(self) -> _core.ColumnSpec:
+    def spec(self) -> ColumnSpec:
         """The column in the core's terms: elements of several parts become that many elements."""
         core_type, parts = self.core_source
         is_packed = bool(self.source.type.packing)
         first, offsets = self._place(core_type, parts)
-        return _core.ColumnSpec(
+        return ColumnSpec(
             type=core_type,
             is_swapped=self.source.type.is_swapped,
             offset=self.source.offset + first,
             elements=len(self.positions) * parts,
             offsets=offsets,
-            operations=[getattr(_core.Operation, code)(*arguments) for code, arguments in self.operations],
+            operations=[getattr(CoreOperation, code)(*arguments) for code, arguments in self.operations],
             packing=self.source.type.packing,
             packed_bits=self.source.type.bits,
             packed_elements=self.source.elements if is_packed else 0,

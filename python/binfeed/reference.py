@@ -250,15 +250,15 @@ def shuffled(size: int, seed: int, epoch: int) -> Array:
     return permuted(np.arange(size), size, seed, epoch, stream=0)
 
 
-def block_shuffled(size: int, block_samples: int, window_blocks: int, seed: int, epoch: int) -> Array:
+def block_shuffled(size: int, block_samples: int, group_blocks: int, seed: int, epoch: int) -> Array:
     """The samples ``0 ... size - 1`` in the order of a :class:`binfeed.BlockShuffle`."""
     blocks = [np.arange(first, min(first + block_samples, size)) for first in range(0, size, block_samples)]
     order = permuted(np.arange(len(blocks)), len(blocks), seed, epoch, stream=0)
-    windows = []
-    for number, first in enumerate(range(0, len(blocks), window_blocks)):
-        window = np.concatenate([blocks[block] for block in order[first : first + window_blocks]])
-        windows.append(window[permuted(np.arange(len(window)), len(window), seed, epoch, stream=1 + number)])
-    return np.concatenate(windows)
+    groups = []
+    for number, first in enumerate(range(0, len(blocks), group_blocks)):
+        group = np.concatenate([blocks[block] for block in order[first : first + group_blocks]])
+        groups.append(group[permuted(np.arange(len(group)), len(group), seed, epoch, stream=1 + number)])
+    return np.concatenate(groups)
 
 
 def permuted(values: Array, size: int, seed: int, epoch: int, stream: int) -> Array:

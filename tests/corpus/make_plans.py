@@ -16,6 +16,7 @@ from typing import Any
 import binfeed as bf
 import numpy as np
 from binfeed.element_types import OUTPUT_TYPES
+from binfeed.schedule import make_schedule
 
 from tests.conftest import random_records
 
@@ -101,9 +102,7 @@ def plan_of(layout: Any, features: Any = None, *, window: bf.Window | None = Non
             body = random_records("u1", int(path.stem) * layout.record_bytes).tobytes()
             path.write_bytes(bytes(layout.header_bytes) + body + bytes(layout.footer_bytes))
         with bf.open(paths, layout, features, window=window) as reader:
-            schedule = reader.batches(8, **order)._schedule
-            (part,) = reader.record_readers()
-            return graph._plan_of(part, schedule)
+            return graph._plan_of(reader._samples, make_schedule(reader._samples, 8, **order))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ class MappedFile {
   void check_after_reading() const;
 
   // Hints to the system: how the file is going to be read, and which of its bytes soon. They are never an error.
-  void expect(AccessPattern pattern) const;
+  void advise(AccessPattern pattern) const;
   void will_need(std::uint64_t begin, std::uint64_t end) const noexcept;
 
   // Unmaps the file until it is read again; only while there is no Use.

@@ -73,9 +73,9 @@ struct ShuffleKey {
 // All samples in an order that has no pattern: a Permutation. Memory does not grow with their number.
 OrderPointer shuffled_order(std::int64_t size, ShuffleKey key, const kernels::Kernels& kernels);
 
-// Blocks of `block_samples` consecutive samples are shuffled, and the samples of each `window_blocks` blocks that
+// Blocks of `block_samples` consecutive samples are shuffled, and the samples of each `group_blocks` blocks that
 // follow each other in that order are shuffled again. So a stretch of the order reads from few places of the files.
-OrderPointer block_shuffled_order(std::int64_t size, std::int64_t block_samples, std::int64_t window_blocks,
+OrderPointer block_shuffled_order(std::int64_t size, std::int64_t block_samples, std::int64_t group_blocks,
                                   ShuffleKey key, const kernels::Kernels& kernels);
 
 // How an epoch is shared out: each of `shards` takes a batch in its turn, from position `first` of the epoch on. The

@@ -23,7 +23,7 @@ class ReadAhead {
   Stretch next(std::int64_t epoch, std::int64_t position, std::int64_t count, std::int64_t size);
 
  private:
-  std::int64_t window_;  // positions
+  std::int64_t reach_;  // positions
   std::mutex mutex_;
   // What was asked for so far.
   std::int64_t epoch_ = -1;

@@ -41,7 +41,7 @@ class Reader {
 
   // Hints, for which no file is an error. How the files are going to be read; holds until the next call, for all
   // threads.
-  void expect(AccessPattern pattern) const noexcept;
+  void advise(AccessPattern pattern) const noexcept;
 
   // Has the system fetch what these positions need, and returns without waiting for it. Does next to nothing where
   // the first places it looks at are in memory already.

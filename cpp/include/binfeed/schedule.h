@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "binfeed/mapped_file.h"
@@ -23,7 +24,7 @@ struct ScheduleSpec {
   Shuffle shuffle = Shuffle::kNone;
   std::uint64_t seed = 0;
   std::int64_t block_samples = 1;
-  std::int64_t window_blocks = 1;
+  std::int64_t group_blocks = 1;
 
   std::int64_t batch_size = 1;
   bool drops_remainder = false;
@@ -33,6 +34,7 @@ struct ScheduleSpec {
 
   std::int64_t first_epoch = 0;
   std::int64_t first_position = 0;  // of the first epoch
+  std::int64_t epochs = 0;          // the epoch to end before; 0 for no end
 };
 
 // Throws kArgument, saying what is wrong, for numbers that make no order.
@@ -56,17 +58,36 @@ class Schedule {
   OrderPointer order(std::int64_t epoch) const { return order(epoch, spec_.seed); }
   OrderPointer order(std::int64_t epoch, std::uint64_t seed) const;
 
+  // Batches of all epochs; none if they never end. Throws kArgument if there are more than kMaxSize.
+  std::optional<std::int64_t> batches() const;
+
+  // Batches of the first epoch, of which a part may be left, and of each of the others.
+  std::int64_t batches_of_first_epoch() const { return batches_of(in_first_epoch_); }
+  std::int64_t batches_of_another_epoch() const { return batches_of(in_another_epoch_); }
+
+  // Whether every batch has `batch_size` samples.
+  bool has_full_batches_only() const;
+
+  // Positions [position, position + count) of an epoch.
   struct Batch {
     std::int64_t epoch;
     std::int64_t position;
     std::int64_t count;
   };
-  // Batch `number`, counted through all epochs from the first one on, or in as many epochs after so many passed ones.
-  // Throws kIndex where there is none.
+  // Batch `number`, counted from the first epoch on, or from the epoch `passed_epochs` later. Throws kIndex if there is
+  // no such batch in any number of epochs.
   Batch locate(std::int64_t number, std::int64_t passed_epochs = 0) const;
 
+  // Where all shards go on that have read as many batches: an epoch, and a position in the whole of it.
+  struct Place {
+    std::int64_t epoch;
+    std::int64_t position;
+  };
+  Place place_after(std::int64_t batches) const;
+
  private:
-  std::int64_t batches(std::int64_t samples) const;
+  bool has_another_epoch() const { return spec_.epochs == 0 || spec_.epochs > spec_.first_epoch + 1; }
+  std::int64_t batches_of(std::int64_t samples) const;
 
   ScheduleSpec spec_;
   const kernels::Kernels& kernels_;

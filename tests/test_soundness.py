@@ -18,7 +18,7 @@ import binfeed as bf
 import numpy as np
 import pytest
 from binfeed import _core, reference
-from binfeed.planning import plan_output
+from binfeed.planning import plan_features
 
 from tests.conftest import WriteFiles, assert_identical
 
@@ -159,9 +159,9 @@ def test_elements_that_follow_each_other_are_read_from_where_they_begin(index: A
 
 def test_any_number_of_elements_that_follow_each_other_is_taken() -> None:
     layout = bf.Layout("(3,1000000000)u1")
-    assert plan_output("x", bf.field("value")[1:], layout).shape == (2, 10**9)
+    assert plan_features({"x": bf.field("value")[1:]}, layout).outputs[0].shape == (2, 10**9)
     with pytest.raises(bf.FeatureError, match=r"\[:, 1:\]: 2999999997 elements that do not follow each other"):
-        plan_output("x", bf.field("value")[:, 1:], layout)
+        plan_features({"x": bf.field("value")[:, 1:]}, layout).outputs[0]
 
 
 def test_header_and_footer_may_not_wrap() -> None:
@@ -176,7 +176,7 @@ def test_a_plan_is_bytes_that_may_be_anything(write_files: WriteFiles) -> None:
 
     reader = bf.open(write_files(np.arange(9, dtype=">u2")), ">u2", bf.field("value").scale(2).one_hot(3))
     samples: Any = reader._samples
-    plan = plan_bytes(samples.layout, samples.outputs, files=samples.files)
+    plan = plan_bytes(samples.layout, samples.plan, files=samples.files)
     _core.validate_plan(plan)
     for end in range(len(plan)):
         with pytest.raises(ValueError, match=r"read plan"):

@@ -62,12 +62,12 @@ std::pair<std::int64_t, std::int64_t> chunk_at(const Chunks& chunks, std::int64_
 using Array = std::tuple<std::vector<std::int64_t>, std::uint64_t, bool>;  // shape, item_bytes, is_string
 
 py::bytes read_plan_bytes(std::vector<FileSpec> files, std::size_t record_bytes, std::size_t header_bytes,
-                          std::size_t footer_bytes, const Window& window, const std::vector<OutputSpec>& outputs,
+                          std::size_t footer_bytes, const Window& window, const Program& program,
                           const std::vector<Array>& arrays, const ScheduleSpec* schedule) {
   ReadPlan plan{.files = std::move(files),
                 .layout = {record_bytes, header_bytes, footer_bytes},
                 .window = window,
-                .outputs = outputs,
+                .program = program,
                 .arrays = {},
                 .schedule = schedule == nullptr ? ScheduleSpec{} : *schedule};
   for (const auto& [shape, item_bytes, is_string] : arrays) plan.arrays.push_back({shape, item_bytes, is_string});
@@ -129,7 +129,7 @@ void register_schedule(py::module_& module) {
 
   module.def("validate_plan", [](const std::string& plan) { read_plan(plan); }, py::arg("plan"));
   module.def("read_plan_bytes", &read_plan_bytes, py::kw_only(), py::arg("files"), py::arg("record_bytes"),
-             py::arg("header_bytes"), py::arg("footer_bytes"), py::arg("window"), py::arg("outputs"), py::arg("arrays"),
+             py::arg("header_bytes"), py::arg("footer_bytes"), py::arg("window"), py::arg("program"), py::arg("arrays"),
              py::arg("schedule"));
 }
 

@@ -35,7 +35,7 @@ const AtLoad shared_at_load([] { shared(); });
 
 SharedReader::SharedReader(ReadPlan plan)
     : plan_(std::move(plan)),
-      reader_(open(plan_), plan_.window, plan_.outputs, default_instruction_set()),
+      reader_(open(plan_), plan_.window, plan_.program, default_instruction_set()),
       schedule_(plan_.schedule, kernels_of(default_instruction_set())) {
   if (schedule_.size() != reader_.samples().size()) {
     throw Error(ErrorKind::kArgument, "the plan's order is of " + std::to_string(schedule_.size()) +

@@ -119,8 +119,8 @@ std::vector<std::int64_t> numbers_of(const TF_Tensor& tensor) {
 ReadPlan plan_of_bytes(std::size_t bytes) {
   ReadPlan plan;
   plan.layout.record_bytes = bytes;
-  const ColumnSpec column{.type = ElementType::kUint8, .elements = bytes};
-  plan.outputs = {{.name = "x", .type = ElementType::kUint8, .columns = {column}}};
+  plan.program.steps = {{Load{.type = ElementType::kUint8, .elements = bytes}}};
+  plan.program.outputs = {{.name = "x", .type = ElementType::kUint8, .values = {0}}};
   plan.arrays = {{.shape = {static_cast<std::int64_t>(bytes)}}};
   return plan;
 }

@@ -71,9 +71,9 @@ class Folder {
 std::unique_ptr<Reader> open_reader(const Folder& folder) {
   Files files;
   for (std::size_t file = 0; file < kFiles; ++file) files.push_back(std::make_unique<MappedFile>(folder.path(file)));
-  const std::vector<OutputSpec> outputs = {
-      {.name = "x", .type = ElementType::kUint32, .columns = {{.type = ElementType::kUint32}}}};
-  return std::make_unique<Reader>(RecordIndex({.record_bytes = sizeof(Number)}, std::move(files)), Window{}, outputs,
+  const Program program{.steps = {{Load{.type = ElementType::kUint32}}},
+                        .outputs = {{.name = "x", .type = ElementType::kUint32, .values = {0}}}};
+  return std::make_unique<Reader>(RecordIndex({.record_bytes = sizeof(Number)}, std::move(files)), Window{}, program,
                                   default_instruction_set());
 }
 

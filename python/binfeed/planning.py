@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from binfeed._core import ColumnSpec, OutputSpec
-from binfeed._core import Operation as CoreOperation
+from binfeed._core import Packing, Program
 from binfeed.element_types import OUTPUT_TYPES, value_dtype
 from binfeed.errors import FeatureError, LayoutError, shown
 from binfeed.features import Feature
@@ -39,6 +38,12 @@ from binfeed.window import Window
 #: Types whose arithmetic is float32, see :func:`binfeed.reference.compute_dtype`.
 _NARROW = ("bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32")
 _HALVES = ("float16", "bfloat16")
+_PACKINGS = {
+    "": Packing.NONE,
+    "low first": Packing.LOW_FIRST,
+    "high first": Packing.HIGH_FIRST,
+    "wfdb212": Packing.WFDB212,
+}
 #: The core keeps the offsets of scattered elements in 32 bits.
 _MAX_OFFSET = 2**32 - 1
 #: Scattered elements are listed one by one, here and in the plan: 2^28 of them take 1 GiB there.
@@ -55,12 +60,11 @@ class ArraySpec:
 
 @dataclass(frozen=True)
 class Output:
-    """One array of a batch: ``[B, *shape]`` of ``dtype``, and how the core makes it."""
+    """One array of a batch: ``[B, *shape]`` of ``dtype``."""
 
     name: str
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
-    spec: OutputSpec
 
     def __str__(self) -> str:
         is_bytes = self.dtype.kind == "S" or self.dtype.type is np.void
@@ -68,33 +72,42 @@ class Output:
         return f"{self.name}: {type_}{list(self.shape) or ''}"
 
 
-def plan_outputs(
-    features: Mapping[str, Feature] | Feature, layout: Layout, window: Window | None = None
-) -> list[Output]:
-    """:func:`plan_output` of each feature, or of the only one, which has no name."""
-    if isinstance(features, Feature):
-        return [plan_output(None, features, layout, window)]
-    return [plan_output(name, feature, layout, window) for name, feature in features.items()]
+@dataclass(frozen=True)
+class Plan:
+    """What comes out, and the core's program that makes it."""
+
+    outputs: Sequence[Output]
+    program: Program
 
 
-def plan_output(name: str | None, feature: Feature, layout: Layout, window: Window | None = None) -> Output:
-    """Work out what ``feature`` gives for records of ``layout``, in windows if there are any.
-
-    Without a name it is the only feature.
+def plan_features(features: Mapping[str, Feature] | Feature, layout: Layout, window: Window | None = None) -> Plan:
+    """Work out what ``features`` give for records of ``layout``, in windows if there are any.
 
     Raises:
-        FeatureError: naming the feature, if it does not fit the layout.
+        FeatureError: naming the feature that does not fit the layout.
     """
+    program = Program()
+    if isinstance(features, Feature):
+        return Plan([_plan_output(program, None, features, layout, window)], program)
+    return Plan([_plan_output(program, name, feature, layout, window) for name, feature in features.items()], program)
+
+
+def _plan_output(program: Program, name: str | None, feature: Feature, layout: Layout, window: Window | None) -> Output:
+    """Plan one feature; without a name it is the only one."""
     # What parameters become in the type that computes is checked, not warned of.
     with np.errstate(all="ignore"):
         chain = _Chain("the feature" if name is None else f"feature {shown(name)}", feature, layout)
     name = "feature" if name is None else name
     if feature.is_target and (window is None or window.target_offset is None):
         raise FeatureError(f"{chain.where} is a target: open() needs a window=Window(..., target_offset=...) for it")
-    columns = [column.spec() for column in chain.columns]
-    spec = OutputSpec(name=name, type=chain.columns[0].core_type, is_target=feature.is_target, columns=columns)
+    values = [column.add_to(program) for column in chain.columns]
+    program.output(name=name, type=chain.columns[0].core_type, is_target=feature.is_target, values=values)
     time = () if window is None else window.shape(feature.is_target)
-    return Output(name, value_dtype(chain.type), (*time, *chain.shape), spec)
+    return Output(name, value_dtype(chain.type), (*time, *chain.shape))
+
+
+#: Adds a step to a program, given the value that goes in.
+Step = Callable[..., int]
 
 
 @dataclass
@@ -107,14 +120,14 @@ class _Column:
     source: Field
     type: str  # of the values so far
     positions: range | npt.NDArray[np.int64]  # of the elements among the field's; a range has step 1
-    operations: list[tuple[str, Any]] = field(default_factory=list)
+    operations: list[tuple[Step, tuple[Any, ...]]] = field(default_factory=list)
 
     @classmethod
     def of(cls, source: Field) -> _Column:
         return cls(source, source.type.value, range(source.elements))
 
-    def add(self, code: str, *arguments: Any, type_: str) -> None:
-        self.operations.append((code, arguments))
+    def add(self, step: Step, *arguments: Any, type_: str) -> None:
+        self.operations.append((step, arguments))
         self.type = type_
 
     def select(self, order: slice | npt.NDArray[np.int64]) -> None:
@@ -126,8 +139,8 @@ class _Column:
         else:
             self.positions = self.positions[order]
         self.operations = [
-            (code, tuple(argument[order] if _is_per_element(argument) else argument for argument in arguments))
-            for code, arguments in self.operations
+            (step, tuple(argument[order] if _is_per_element(argument) else argument for argument in arguments))
+            for step, arguments in self.operations
         ]
 
     @property
@@ -144,22 +157,24 @@ class _Column:
         """The type of the values that come out, in the core's terms."""
         return self.type if self.type in OUTPUT_TYPES else self.core_source[0]
 
-    def spec(self) -> ColumnSpec:
-        """The column in the core's terms: elements of several parts become that many elements."""
+    def add_to(self, program: Program) -> int:
+        """Add the steps of the column to a program: elements of several parts become that many elements."""
         core_type, parts = self.core_source
-        is_packed = bool(self.source.type.packing)
+        type_ = self.source.type
         first, offsets = self._place(core_type, parts)
-        return ColumnSpec(
+        value = program.load(
             type=core_type,
-            is_swapped=self.source.type.is_swapped,
+            is_swapped=type_.is_swapped,
             offset=self.source.offset + first,
             elements=len(self.positions) * parts,
             offsets=offsets,
-            operations=[getattr(CoreOperation, code)(*arguments) for code, arguments in self.operations],
-            packing=self.source.type.packing,
-            packed_bits=self.source.type.bits,
-            packed_elements=self.source.elements if is_packed else 0,
+            packing=_PACKINGS[type_.packing],
+            packed_bits=type_.bits if type_.packing else 0,
+            packed_elements=self.source.elements if type_.packing else 0,
         )
+        for step, arguments in self.operations:
+            value = step(program, value, *arguments)
+        return value
 
     def _place(self, core_type: str, parts: int) -> tuple[int, npt.NDArray[np.uint32]]:
         """The offset of the first element, and from there that of each part of each; none if they are contiguous."""
@@ -243,31 +258,30 @@ class _Chain:
                 self.cast(type_)
                 self.result = type_ if "float" in type_ else "float32"
             case Scale(factor, offset):
-                self.compute(operation, "multiply", factor)
+                self.compute(operation, Program.multiply, factor)
                 if offset is not None:
-                    self.compute(operation, "add", offset)
+                    self.compute(operation, Program.add, offset)
             case Divide(by):
-                self.compute(operation, "divide", by)
+                self.compute(operation, Program.divide, by)
             case Standardize(mean, std):
-                self.compute(operation, "subtract", mean)
-                self.compute(operation, "divide", std)
+                self.compute(operation, Program.subtract, mean)
+                self.compute(operation, Program.divide, std)
             case MinMax(low, high):
                 dtype = np.dtype(_compute_type(self.type))
-                self.check_operand(operation, "subtract", high)
+                self.check_operand(operation, Program.subtract, high)
                 spread = (high.astype(dtype) - low.astype(dtype)).astype(np.float64)
-                self.compute(operation, "subtract", low)
-                self.compute(operation, "divide", spread)
+                self.compute(operation, Program.subtract, low)
+                self.compute(operation, Program.divide, spread)
             case Log1p():
-                self.add("log1p", type_=_compute_type(self.type))
+                self.add(Program.log1p, type_=_compute_type(self.type))
                 self.is_computing = True
             case Clip(low, high):
-                self.add("clip", self.clip_words(operation, low, high), type_=self.type)
+                self.add(Program.clip, *self.clip_words(operation, low, high), type_=self.type)
             case Fill(value, missing):
                 words = [self.sentinel_word(operation, missing), self.word(operation, value)]
-                self.add("fill", _words(words), type_=self.type)
+                self.add(Program.fill, *words, type_=self.type)
             case IsMissing(missing):
-                word = self.sentinel_word(operation, missing)
-                self.become("is_missing", _words([word, word]), type_="bool")
+                self.become(Program.is_missing, self.sentinel_word(operation, missing), type_="bool")
             case Bits():
                 self.take_bits(operation)
             case Codes():
@@ -275,26 +289,26 @@ class _Chain:
             case OneHot(depth):
                 if len(self.columns) > 1:
                     raise FeatureError(f"{self.where}: .one_hot() takes a feature, not what concat gives")
-                self.become("one_hot", _words([depth]), type_="float32")
+                self.become(Program.one_hot, depth, type_="float32")
                 self.shape += (depth,)
                 self.is_fixed = True
 
-    def add(self, code: str, *arguments: Any, type_: str) -> None:
+    def add(self, step: Step, *arguments: Any, type_: str) -> None:
         for column in self.columns:
-            column.add(code, *arguments, type_=type_)
+            column.add(step, *arguments, type_=type_)
 
-    def become(self, code: str, *arguments: Any, type_: str) -> None:
+    def become(self, step: Step, *arguments: Any, type_: str) -> None:
         """An operation whose result has a dtype of its own."""
-        self.add(code, *arguments, type_=type_)
+        self.add(step, *arguments, type_=type_)
         self.is_computing = False
         self.result = "float32"
 
     def cast(self, type_: str) -> None:
-        self.add("cast", type_, type_=type_)
+        self.add(Program.cast, type_, type_=type_)
         self.is_computing = False
 
-    def compute(self, operation: Operation, code: str, operand: npt.NDArray[np.float64]) -> None:
-        self.check_operand(operation, code, operand)
+    def compute(self, operation: Operation, step: Step, operand: npt.NDArray[np.float64]) -> None:
+        self.check_operand(operation, step, operand)
         if operand.ndim > 0:
             try:
                 operand = np.broadcast_to(operand, self.shape).ravel()
@@ -306,18 +320,18 @@ class _Chain:
         begin = 0
         for column, size in zip(self.columns, self.column_sizes, strict=True):
             part = operand[begin : begin + size] if operand.ndim else operand
-            column.add(code, part, type_=_compute_type(column.type))
+            column.add(step, part, type_=_compute_type(column.type))
             begin += size
         self.is_computing = True
 
-    def check_operand(self, operation: Operation, code: str, operand: npt.NDArray[np.float64]) -> None:
+    def check_operand(self, operation: Operation, step: Step, operand: npt.NDArray[np.float64]) -> None:
         """Parameters are used in the type that computes, where they may have become infinite or zero."""
         type_ = _compute_type(self.type)
         rounded = operand.astype(type_)
         is_lost = ~np.isfinite(rounded)
-        if code == "divide":
+        if step is Program.divide:
             is_lost |= rounded == 0
-        elif code == "multiply":  # by zero only where that was asked for
+        elif step is Program.multiply:  # by zero only where that was asked for
             is_lost |= (rounded == 0) & (operand != 0)
         if is_lost.any():
             became = "zero" if (rounded[is_lost] == 0).all() else "infinite"
@@ -400,7 +414,7 @@ class _Chain:
             raise FeatureError(f"{self.where}: {self.type} has no NaN; say which value is missing: .{operation!r}")
         return self.word(operation, math.nan)
 
-    def clip_words(self, operation: Operation, low: float | None, high: float | None) -> npt.NDArray[np.uint64]:
+    def clip_words(self, operation: Operation, low: float | None, high: float | None) -> list[int]:
         """The bounds; one that is None, or beyond what the type holds, is the type's own."""
         if "float" in self.type:
             bounds = [-math.inf if low is None else low, math.inf if high is None else high]
@@ -412,7 +426,7 @@ class _Chain:
             if any(bound not in (-math.inf, math.inf) and bound != int(bound) for bound in bounds):
                 raise FeatureError(f"{self.where}: the bounds of .{operation!r} must be whole numbers for {self.type}")
             bounds = [max(limits.min, min(limits.max, bound)) for bound in bounds]
-        return _words([self.word(operation, bound) for bound in bounds])
+        return [self.word(operation, bound) for bound in bounds]
 
     def take_bits(self, operation: Bits) -> None:
         if "int" not in self.type:
@@ -422,9 +436,9 @@ class _Chain:
         width = column.source.type.bits if is_source else np.dtype(self.type).itemsize * 8
         if operation.start + operation.width > width:
             raise FeatureError(f"{self.where}: .{operation!r} leaves an integer of {width} bits")
-        words = _words([operation.start, operation.width, operation.signed])
         size = np.dtype(self.type).itemsize * 8
-        self.become("bits", words, type_=f"{'' if operation.signed else 'u'}int{size}")
+        arguments = operation.start, operation.width, operation.signed
+        self.become(Program.bits, *arguments, type_=f"{'' if operation.signed else 'u'}int{size}")
         self.cast(operation.dtype)
 
     def look_up(self, operation: Codes) -> None:
@@ -449,8 +463,7 @@ class _Chain:
             if pairs.setdefault(word, code) != code:
                 raise FeatureError(f"{self.where}: {shown(key)} has two codes in .codes(): {pairs[word]} and {code}")
         keys = sorted(pairs)
-        words = [size, operation.default, *keys, *(pairs[key] for key in keys)]
-        self.become("codes", _words(words), type_="int32")
+        self.become(Program.codes, size, keys, [pairs[key] for key in keys], operation.default, type_="int32")
 
 
 def _numbered(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
@@ -481,7 +494,3 @@ def _is_lost(value: float, held: float) -> bool:
 
 def _compute_type(type_: str) -> str:
     return "float32" if type_ in _NARROW else "float64"
-
-
-def _words(numbers: list[int] | list[Any]) -> npt.NDArray[np.uint64]:
-    return np.array([int(number) & (2**64 - 1) for number in numbers], np.uint64)

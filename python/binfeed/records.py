@@ -10,7 +10,7 @@ from binfeed.errors import FeatureError
 from binfeed.features import Feature
 from binfeed.files import Source, explained
 from binfeed.layout import Layout
-from binfeed.planning import Output, plan_outputs
+from binfeed.planning import Output, plan_features
 from binfeed.samples import Array, Samples
 from binfeed.state import Identity
 from binfeed.window import Window, core_window
@@ -25,6 +25,7 @@ class RecordSamples(Samples):
         sources: the files, or bytes in memory.
         layout: of the files.
         window: how many records a sample is made of; None for one.
+        plan: how they become features.
         files: the files as they were opened, for plans that open them again.
     """
 
@@ -44,15 +45,15 @@ class RecordSamples(Samples):
         has_target = any(feature.is_target for feature in chains)
         if window is not None and window.target_offset is not None and not has_target:
             raise FeatureError("the window has a target, but no feature is of it: mark one with .target()")
-        self._outputs = plan_outputs(features, layout, window)
+        self.plan = plan_features(features, layout, window)
         with explained(sources):
             self._core = RecordReader(
                 sources=sources,
                 record_bytes=layout.record_bytes,
                 header_bytes=layout.header_bytes,
                 footer_bytes=layout.footer_bytes,
-                outputs=[output.spec for output in self._outputs],
-                array_types=[(output.dtype, output.shape) for output in self._outputs],
+                program=self.plan.program,
+                array_types=[(output.dtype, output.shape) for output in self.plan.outputs],
                 window=core_window(window),
                 instruction_set=instruction_set,
             )
@@ -68,13 +69,13 @@ class RecordSamples(Samples):
 
     @property
     def outputs(self) -> Sequence[Output]:
-        return self._outputs
+        return self.plan.outputs
 
     def unflatten(self, values: Iterable[T]) -> Any:
         if isinstance(self._features, Feature):
             (value,) = values
             return value
-        return {output.name: value for output, value in zip(self._outputs, values, strict=True)}
+        return {output.name: value for output, value in zip(self.plan.outputs, values, strict=True)}
 
     @property
     def starts(self) -> Sequence[int]:

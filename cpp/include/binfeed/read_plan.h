@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "binfeed/decode_plan.h"
 #include "binfeed/layout.h"
 #include "binfeed/mapped_file.h"
+#include "binfeed/program.h"
 #include "binfeed/sample_index.h"
 #include "binfeed/schedule.h"
 
@@ -32,8 +32,8 @@ struct ReadPlan {
   std::vector<FileSpec> files = {};
   Layout layout{};
   Window window{};
-  std::vector<OutputSpec> outputs = {};
-  std::vector<ArraySpec> arrays = {};  // one for each of them
+  Program program = {};
+  std::vector<ArraySpec> arrays = {};  // one for each of its outputs
   ScheduleSpec schedule{};
 };
 

@@ -19,7 +19,7 @@ namespace binfeed {
 
 class Reader {
  public:
-  Reader(RecordIndex records, Window window, const std::vector<OutputSpec>& outputs, std::string_view instruction_set);
+  Reader(RecordIndex records, Window window, const Program& program, std::string_view instruction_set);
   ~Reader();
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
@@ -64,7 +64,7 @@ class Reader {
     auto operator<=>(const Range&) const = default;
   };
 
-  void add_part(bool is_target, const std::vector<OutputSpec>& outputs, std::string_view instruction_set);
+  void add_part(bool is_target, const Program& program, std::string_view instruction_set);
   std::int64_t block_positions() const;
   void request(const Order& order, std::int64_t position, std::int64_t count) const;
   bool is_in_memory(const Order& order, std::int64_t position, std::int64_t count) const;

@@ -1,4 +1,4 @@
-// Where each record lies: file and number of a record within it -> address.
+// Files of records, and how many records each has.
 #pragma once
 
 #include <cstddef>
@@ -23,10 +23,6 @@ class RecordIndex {
 
   // Records of each file.
   const std::vector<std::int64_t>& counts() const { return counts_; }
-
-  const std::byte* address(std::size_t file, std::int64_t record) const {
-    return files_[file]->bytes() + layout_.header_bytes + static_cast<std::size_t>(record) * layout_.record_bytes;
-  }
 
  private:
   Layout layout_;

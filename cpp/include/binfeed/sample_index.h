@@ -34,15 +34,24 @@ class SampleIndex {
   // Number of the first sample of each file, and at the end the number of all samples.
   const std::vector<std::int64_t>& starts() const { return starts_; }
 
-  // The file that holds sample `sample`, 0 <= sample < size().
-  std::size_t file_of(std::int64_t sample) const;
+  // Where samples lie: those from `first` to before `end`, one every `stride` bytes of a file.
+  struct Stretch {
+    std::size_t file = 0;
+    std::int64_t first = 0;
+    std::int64_t end = 0;
+    std::uint64_t offset = 0;  // of the first one
+    std::uint64_t stride = 0;
 
-  // Number of a sample's first record within the file.
-  std::int64_t first_record(std::size_t file, std::int64_t sample) const {
-    return (sample - starts_[file]) * window_.stride;
-  }
+    bool holds(std::int64_t sample) const { return sample >= first && sample < end; }
+    std::uint64_t offset_of(std::int64_t sample) const {
+      return offset + static_cast<std::uint64_t>(sample - first) * stride;
+    }
+  };
+  // The longest stretch that holds a sample. Throws kIndex where there is no such sample.
+  Stretch locate(std::int64_t sample) const;
 
  private:
+  Layout layout_;
   Window window_;
   std::vector<std::int64_t> starts_;
 };

@@ -17,7 +17,7 @@ from binfeed.errors import DataError, LayoutError, checked_keywords
 from binfeed.features import Feature, as_features
 from binfeed.layout import Layout, LayoutLike, as_layout
 from binfeed.numbers import flag, non_negative, positive
-from binfeed.planning import plan_outputs
+from binfeed.planning import plan_features
 from binfeed.reader import Reader
 from binfeed.reader import open as open_files
 from binfeed.tensorflow.elements import tensor_spec
@@ -55,9 +55,9 @@ def decode(
     many = flag("many", many)
     layout = as_layout(layout)
     asked = as_features(features, layout)
-    outputs = plan_outputs(asked, layout)
-    plan = plan_bytes(layout, outputs)
-    specs = [tensor_spec(output, ()) for output in outputs]
+    planned = plan_features(asked, layout)
+    plan = plan_bytes(layout, planned)
+    specs = [tensor_spec(output, ()) for output in planned.outputs]
     records = tf.convert_to_tensor(records, tf.string)
     arrays = load_ops().binfeed_decode(
         records=records, plan=plan, output_types=[spec.dtype for spec in specs], many=many

@@ -220,4 +220,4 @@ def _plan_of(part: Samples, schedule: Schedule) -> bytes:
         raise ValueError("engine='graph' reads files, not bytes in memory: use engine='generator'")
     # The op is given the seed, so that datasets that differ in nothing else share a reader.
     seedless = dataclasses.replace(schedule, order=dataclasses.replace(schedule.order, seed=0))
-    return plan_bytes(part.layout, part.outputs, window=part.window, files=part.files, schedule=seedless.spec)
+    return plan_bytes(part.layout, part.plan, window=part.window, files=part.files, schedule=seedless.spec)

@@ -8,28 +8,28 @@ import tensorflow as tf
 
 from binfeed._core import FileSpec, ScheduleSpec, read_plan_bytes
 from binfeed.layout import Layout
-from binfeed.planning import Output
+from binfeed.planning import Output, Plan
 from binfeed.tensorflow.elements import tensor_spec
 from binfeed.window import Window, core_window
 
 
 def plan_bytes(
     layout: Layout,
-    outputs: Sequence[Output],
+    plan: Plan,
     *,
     window: Window | None = None,
     files: Sequence[FileSpec] = (),
     schedule: ScheduleSpec | None = None,
 ) -> bytes:
-    """The attribute ``plan`` of an op that decodes ``outputs``, from files by a schedule if there are any."""
+    """The attribute ``plan`` of an op that decodes records, from files by a schedule if there are any."""
     return read_plan_bytes(
         files=files,
         record_bytes=layout.record_bytes,
         header_bytes=layout.header_bytes,
         footer_bytes=layout.footer_bytes,
         window=core_window(window),
-        outputs=[output.spec for output in outputs],
-        arrays=[_array_spec(output) for output in outputs],
+        program=plan.program,
+        arrays=[_array_spec(output) for output in plan.outputs],
         schedule=schedule,
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import binfeed as bf
 import pytest
+import yaml
 from binfeed import _core
 
 ROOT = Path(__file__).parents[1]
@@ -137,14 +138,53 @@ def test_dir_shows_what_is_public() -> None:
     assert [name for name in dir(batches) if not name.startswith("_")] == ["skip", "state"]
 
 
-def test_the_readme_names_what_there_is() -> None:
-    readme = (ROOT / "README.md").read_text()
-    targets = set(re.findall(r"(?:`|^)make ([a-z-]+)", readme, re.MULTILINE))
+#: What contributors find first: the workflows run these targets, the documents name them.
+DOOR = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    ".github/pull_request_template.md",
+    ".github/ISSUE_TEMPLATE/bug.yml",
+    ".github/ISSUE_TEMPLATE/config.yml",
+    ".github/ISSUE_TEMPLATE/feature.yml",
+    ".github/workflows/sanitize.yml",
+    ".github/workflows/tensorflow.yml",
+    ".github/workflows/test.yml",
+    ".pre-commit-config.yaml",
+    ".clang-format",
+    ".clang-tidy",
+]
+
+
+def make_targets(text: str) -> set[str]:
+    """Those of commands: at the beginning of a line or of an item, or quoted as code."""
+    return set(re.findall(r"(?:`|^[ -]*(?:run: )?)make ([a-z-]+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", DOOR)
+def test_the_door_names_what_there_is(name: str) -> None:
+    text = (ROOT / name).read_text()
     makefile = (ROOT / "Makefile").read_text()
-    assert {"demo", "test"} <= targets
-    assert all(f"\n{target}:" in makefile for target in targets)
-    for link in re.findall(r"\]\(([^)#:]+)\)", readme):
-        assert (ROOT / link).exists(), link
+    assert [target for target in make_targets(text) if f"\n{target}:" not in makefile] == []
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / name).parent.joinpath(link).exists(), link
+    if name.endswith((".yml", ".yaml")):
+        assert isinstance(yaml.safe_load(text), dict)
+
+
+def test_the_door_names_the_targets() -> None:
+    def named(pattern: str) -> set[str]:
+        return set().union(*(make_targets(path.read_text()) for path in ROOT.glob(pattern)))
+
+    assert {"demo", "test"} <= named("README.md") & named("CONTRIBUTING.md")
+    assert named(".github/workflows/*.yml") == {
+        "test",
+        "test-tensorflow-versions",
+        "sanitize",
+        "sanitize-threads",
+        "fuzz",
+        "fuzz-bytes",
+    }
 
 
 def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,7 +158,7 @@ def test_readme_shows_the_results() -> None:
     root = Path(__file__).parents[1]
     results = report.read(root / "docs" / "benchmarks" / "results.json")
     text = (root / "README.md").read_text()
-    assert report.summary_table(results) in text
+    assert report.highlights(results) in text
     assert report.verdict(results) in " ".join(text.split())
 
 
@@ -246,13 +246,13 @@ def test_results_are_tables_charts_and_a_page(tmp_path: Path, capsys: pytest.Cap
     nobody = report.Result("nobody can", "", 10, 10, measurements[2:3])
     results = {"work": result, "nobody": nobody}
     run = report.Report({"processor": "fast"}, results, {"curve": curve}, [{"feed": "a", "waiting": "5%"}])
-    assert "100.0 (100.0 to 100.0) times as fast as the best TensorFlow reader of the same files" in report.verdict(run)
-    assert "behind" not in report.verdict(run)
+    assert "100.0 times as fast as the best TensorFlow reader of the same files" in report.verdict(run)
+    assert "slower" not in report.verdict(run)
     converted = measurement("quick", 4000, "tensors", conversion=Conversion(2.0, 5000, 1000))
     faster = dataclasses.replace(result, measurements=[*measurements, converted])
     found = report.verdict(report.Report({}, {"work": faster}))
-    assert "100.0 (100.0 to 100.0) times as fast" in found
-    assert found.endswith("count too, 0.2 (0.2 to 0.2) times. It is behind in work.")
+    assert "(median of 1 workloads, range 100.0 to 100.0)" in found
+    assert found.endswith("as well, it is 0.2 times as fast (0.2 to 0.2). It is slower in work.")
     report.write(run, tmp_path)
     written = json.loads((tmp_path / "results.json").read_text())
     assert written["results"]["work"]["measurements"][0]["samples_per_second"] == 20

@@ -245,6 +245,7 @@ void test_batches_are_read_by_number() {
                                                   {0, 1, -1, 1},
                                                   {0, 1, 1, 0},
                                                   {0, 1, 0, 1},
+                                                  {kMost, 1, 1, 1},
                                                   {kMost, 1, 2, 1},
                                                   {0, kMost, 3, 1},
                                                   {1, 1, kMost, 2}}) {

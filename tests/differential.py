@@ -30,6 +30,7 @@ import ml_dtypes
 import numpy as np
 from binfeed import reference
 from binfeed.reader import open_with
+from binfeed.values import cast
 from hypothesis import HealthCheck, given, seed, settings
 
 from tests.conftest import Array, assert_identical
@@ -120,7 +121,7 @@ class Values:
 
     def cast(self, dtype: str) -> Values:
         result = dtype if "float" in dtype else "float32"
-        return Values(reference.cast(self.array, dtype), result=result, is_exact=self.is_exact)
+        return Values(cast(self.array, dtype), result=result, is_exact=self.is_exact)
 
     @property
     def _compute_dtype(self) -> np.dtype[Any]:

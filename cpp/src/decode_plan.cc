@@ -1,6 +1,7 @@
 #include "binfeed/decode_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <map>
@@ -122,28 +123,35 @@ std::uint64_t extent(const Load& load) {
 void require_packing(const Load& load) {
   const PackingSpec& packing = load.packing;
   const std::size_t bytes = element_bytes(load.type);
-  const std::uint64_t used = load.offsets.empty() ? load.elements : last_of(load.offsets) / bytes + 1;
   const bool is_pair = packing.packing == Packing::kWfdb212;
   require(packing.bits > 0 && packing.bits <= 16 && (!is_pair || packing.bits == 12) &&
-              bytes == (packing.bits <= 8 ? 1u : 2u) && used <= packing.elements,
+              bytes == (packing.bits <= 8 ? 1u : 2u),
           "packed numbers do not fit their type");
+  const bool are_there =
+      load.offsets.empty() ? load.elements == packing.elements : last_of(load.offsets) / bytes < packing.elements;
+  require(are_there, "a load takes all packed numbers, or lists some of them");
 }
 
-// The number of the first step that does the same as each: a common part of two outputs is worked out once.
-std::vector<std::uint32_t> first_equals(const std::vector<Step>& steps) {
+// The number of the first step that makes the same value as each: a common part of two outputs is worked out once.
+std::vector<std::uint32_t> first_equals(const std::vector<Step>& steps, const std::vector<ValueShape>& shapes) {
   // Longer ones are rarely equal, and comparing them takes memory.
   constexpr std::size_t kMaxKeyBytes = 1 << 16;
   std::map<std::string, std::uint32_t> known;
   std::vector<std::uint32_t> firsts;
   for (std::uint32_t number = 0; number < steps.size(); ++number) {
+    const Operation& operation = steps[number].operation;
     std::vector<std::uint32_t> inputs;
     for (const std::uint32_t input : steps[number].inputs) inputs.push_back(firsts[input]);
-    const auto* load = std::get_if<Load>(&steps[number].operation);
-    const auto operand = with_operand(steps[number].operation);
+    const auto* cast = std::get_if<Cast>(&operation);
+    if (cast != nullptr && shapes[inputs[0]].type == cast->type) {
+      firsts.push_back(inputs[0]);
+      continue;
+    }
+    const auto* load = std::get_if<Load>(&operation);
+    const auto operand = with_operand(operation);
     const bool is_long = (load != nullptr && load->offsets.size() > kMaxKeyBytes / sizeof(std::uint32_t)) ||
                          (operand && operand->operand->size() > kMaxKeyBytes / sizeof(double));
-    firsts.push_back(
-        is_long ? number : known.emplace(to_bytes({steps[number].operation, std::move(inputs)}), number).first->second);
+    firsts.push_back(is_long ? number : known.emplace(to_bytes({operation, std::move(inputs)}), number).first->second);
   }
   return firsts;
 }
@@ -166,7 +174,7 @@ class Lowering {
         steps_(program.steps),
         kernels_(kernels),
         shapes_(infer(program)),
-        firsts_(first_equals(program.steps)),
+        firsts_(first_equals(program.steps, shapes_)),
         uses_(steps_.size()),
         user_(steps_.size()),
         slots_(steps_.size()),
@@ -316,7 +324,7 @@ class Lowering {
   void close_gaps() {
     const Place source = places[value_.place];
     if (source.area != Place::Area::kSource || value_.elements <= 1 || value_.elements > kShortRow) return;
-    auto [known, is_new] = together_.try_emplace(std::pair(source.offset, source.bytes), 0);
+    auto [known, is_new] = together_.try_emplace({source.index, source.offset, source.bytes}, 0);
     if (is_new) {
       copy_rows(source.bytes).closes_gaps = true;
       known->second = value_.place;
@@ -557,8 +565,8 @@ class Lowering {
   std::vector<std::size_t> user_;
   std::vector<std::vector<Slot>> slots_;
   std::vector<Value> values_;
-  // Offset and bytes of short rows -> where they were brought together.
-  std::map<std::pair<std::size_t, std::size_t>, std::size_t> together_;
+  // Source, offset and bytes of short rows -> where they were brought together.
+  std::map<std::array<std::size_t, 3>, std::size_t> together_;
   Value value_;  // that is worked on
 
  public:

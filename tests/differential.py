@@ -166,6 +166,15 @@ class Values:
         name = self.array.dtype.name
         return self.array.astype(np.float32) if name in ("float16", "bfloat16") else self.array
 
+    def abs(self) -> Values:
+        x = self.array
+        if x.dtype.kind == "i":
+            widened = np.minimum(np.abs(x.astype(object)), np.iinfo(x.dtype).max)
+            return replace(self, array=widened.astype(x.dtype))
+        if x.dtype.kind in "bu":
+            return self
+        return replace(self, array=np.where(np.signbit(x.astype(np.float64)), -x, x))
+
     def clip(self, low: float | None = None, high: float | None = None) -> Values:
         x = self._comparable
         if low is not None:

@@ -55,6 +55,7 @@ STEPS = {
     "standardize": [Step("standardize", (0.3, 7))],
     "minmax": [Step("minmax", (-3, 117))],
     "log1p": [Step("log1p")],
+    "abs": [Step("abs")],
     "clip": [Step("clip", (0, 1)), Step("clip", (None, 100))],
     "fill": [Step("fill", (1,), {"missing": 0})],
     "is_missing": [Step("is_missing", (1,))],

@@ -57,6 +57,8 @@ Value cast(Program& program, Value value, const std::string& type) {
 
 Value log1p(Program& program, Value value) { return add(program, Log1p{}, {value}); }
 
+Value abs(Program& program, Value value) { return add(program, Abs{}, {value}); }
+
 Value clip(Program& program, Value value, std::uint64_t low, std::uint64_t high) {
   return add(program, Clip{low, high}, {value});
 }
@@ -104,6 +106,7 @@ void register_program(py::module_& module) {
       .def("subtract", &arithmetic<Subtract>, py::arg("value"), py::arg("operand"))
       .def("divide", &arithmetic<Divide>, py::arg("value"), py::arg("operand"))
       .def("log1p", &log1p, py::arg("value"))
+      .def("abs", &bindings::abs, py::arg("value"))
       .def("clip", &clip, py::arg("value"), py::arg("low"), py::arg("high"))
       .def("fill", &fill, py::arg("value"), py::arg("missing"), py::arg("replacement"))
       .def("is_missing", &is_missing, py::arg("value"), py::arg("missing"))

@@ -94,6 +94,7 @@ class Changes {
   void add(binfeed::Subtract& subtract) { add(subtract.operand); }
   void add(binfeed::Divide& divide) { add(divide.operand); }
   void add(binfeed::Log1p&) {}
+  void add(binfeed::Abs&) {}
   void add(binfeed::Clip& clip) { numbers(clip.low, clip.high); }
   void add(binfeed::Fill& fill) { numbers(fill.missing, fill.replacement); }
   void add(binfeed::IsMissing& is_missing) { numbers(is_missing.missing); }

@@ -471,6 +471,9 @@ class Lowering {
     apply(kernels_.log1p[value_.type == ElementType::kFloat64 ? 1 : 0], value_.type);
   }
 
+  void lower(const Abs&, std::size_t) {
+    on_comparable([&](ElementType type) { apply(entry_of(kernels_.abs), type); });
+  }
   void lower(const Clip& clip, std::size_t) {
     on_comparable([&](ElementType type) { apply(entry_of(kernels_.clip), type, clip.low, clip.high); });
   }

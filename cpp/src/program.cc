@@ -27,6 +27,7 @@ class Inference {
   ValueShape operator()(const Subtract& subtract) const { return computed(subtract.operand); }
   ValueShape operator()(const Divide& divide) const { return computed(divide.operand); }
   ValueShape operator()(const Log1p&) const { return {compute_type(in_.type), in_.elements}; }
+  ValueShape operator()(const Abs&) const { return {value_type(in_.type), in_.elements}; }
   ValueShape operator()(const Clip&) const { return {value_type(in_.type), in_.elements}; }
   ValueShape operator()(const Fill&) const { return {value_type(in_.type), in_.elements}; }
   ValueShape operator()(const IsMissing&) const { return {ElementType::kBool, in_.elements}; }

@@ -81,6 +81,8 @@ void describe(Archive& archive, Divide& divide) {
 template <typename Archive>
 void describe(Archive&, Log1p&) {}
 template <typename Archive>
+void describe(Archive&, Abs&) {}
+template <typename Archive>
 void describe(Archive& archive, Clip& clip) {
   archive(clip.low, clip.high);
 }

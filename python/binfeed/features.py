@@ -30,6 +30,7 @@ from binfeed.errors import FeatureError, checked_keywords, shown, suggestion
 from binfeed.layout import UNNAMED, Layout, is_name
 from binfeed.numbers import flag, whole
 from binfeed.operations import (
+    Abs,
     Bits,
     Cast,
     Clip,
@@ -145,6 +146,13 @@ class Feature:
         every instruction set. -infinity at -1, NaN below.
         """
         return self._then(Log1p())
+
+    def abs(self) -> Feature:
+        """``|x|``, in the dtype that ``x`` has.
+
+        The lowest signed integer, whose negative the dtype does not hold, becomes the highest: -128 becomes 127.
+        """
+        return self._then(Abs())
 
     @checked_keywords
     def clip(self, low: float | None = None, high: float | None = None) -> Feature:

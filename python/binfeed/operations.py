@@ -255,6 +255,25 @@ class Log1p(Arithmetic):
 
 
 @dataclass(frozen=True)
+class Abs(Operation):
+    """``|x|``; the lowest signed integer, whose negative the dtype does not hold, becomes the highest."""
+
+    name = "abs"
+
+    def __repr__(self) -> str:
+        return "abs()"
+
+    def reference(self, value: Value) -> Value:
+        x = value.array
+        if x.dtype.kind == "i":
+            x = np.maximum(x, -np.iinfo(x.dtype).max)
+        return value.replaced(np.abs(x))
+
+    def plan(self, chain: Chain) -> None:
+        chain.add(Program.abs, type_=chain.type)
+
+
+@dataclass(frozen=True)
 class Clip(Operation):
     """``x`` where it is within bounds, else the bound; a bound may be None."""
 

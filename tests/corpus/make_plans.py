@@ -46,6 +46,7 @@ OPERATIONS = {
     "standardize": X.standardize(np.arange(12.0).reshape(3, 4), np.full((3, 4), 2.0)),
     "minmax": X.minmax(-1, 5).cast("float64"),
     "log1p": X.log1p().scale(2),
+    "abs": X.cast("int8").abs(),
     "clip": X.clip(1, 100),
     "fill": X.cast("float16").fill(0, missing=3),
     "is_missing": X.is_missing(7),

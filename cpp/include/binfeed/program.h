@@ -63,6 +63,11 @@ struct Log1p {
   static constexpr std::string_view kName = "log1p";
 };
 
+// The lowest signed integer becomes the highest.
+struct Abs {
+  static constexpr std::string_view kName = "abs";
+};
+
 struct Clip {
   static constexpr std::string_view kName = "clip";
   std::uint64_t low = 0;
@@ -106,7 +111,7 @@ struct OneHot {
 };
 
 using Operation =
-    std::variant<Load, Cast, Multiply, Add, Subtract, Divide, Log1p, Clip, Fill, IsMissing, Bits, Codes, OneHot>;
+    std::variant<Load, Cast, Multiply, Add, Subtract, Divide, Log1p, Abs, Clip, Fill, IsMissing, Bits, Codes, OneHot>;
 
 // A step makes one value, which has the step's number.
 struct Step {

@@ -96,6 +96,7 @@ struct Kernels {
   PerSource<std::array<std::array<ArithmeticLoops, 2>, kArithmetics>> arithmetic;
 
   // What comes out has the value type of the source.
+  PerSource<Convert> abs;
   PerSource<WithWords> clip;       // into [a, b]
   PerSource<WithWords> fill;       // b for NaN and for a
   PerSource<WithWord> is_missing;  // NaN or a: bool

@@ -1,4 +1,4 @@
-// Which batches are read together, so that each element that passes between threads is worth its cost.
+// Which batches are read together: several for each element that passes from one thread to another.
 #pragma once
 
 #include <cstdint>

@@ -70,7 +70,7 @@ struct Clip {
   std::uint64_t high = 0;
 };
 
-// Replaces NaN and the value `missing`. Both arguments are words.
+// Puts `replacement` in place of NaN and of the value `missing`. Both arguments are words.
 struct Fill {
   static constexpr std::string_view kName = "fill";
   std::uint64_t missing = 0;

@@ -11,8 +11,8 @@ namespace binfeed {
 // Many threads may share one. Their reads need not be exactly in sequence.
 class ReadAhead {
  public:
-  // A sample spans `sample_bytes` bytes of the files. They are read in this pattern, in batches of `batch_size`
-  // samples.
+  // A sample spans `sample_bytes` bytes of the files. They are read in this pattern, at least `batch_size`
+  // samples at a time.
   ReadAhead(std::int64_t sample_bytes, AccessPattern pattern, std::int64_t batch_size);
 
   struct Stretch {

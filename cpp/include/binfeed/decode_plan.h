@@ -1,4 +1,4 @@
-// How rows of a source become rows of outputs: a program, worked out once into the fewest passes over the data.
+// How rows of a source become rows of outputs: a program, lowered once to few passes over the data.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@ struct Place;
 
 class DecodePlan {
  public:
-  // Of those outputs of the program whose numbers are listed; what only the others need is left out. Throws kArgument
-  // where a value leaves its row, or where types do not fit together.
+  // Plans the outputs of the program whose numbers are listed, and leaves out steps that only other outputs need.
+  // Throws kArgument if a load leaves its row or if types do not fit together.
   DecodePlan(std::size_t record_bytes, const Program& program, const std::vector<std::size_t>& outputs,
              std::string_view instruction_set);
   ~DecodePlan();
@@ -24,20 +24,20 @@ class DecodePlan {
 
   std::size_t record_bytes() const { return record_bytes_; }
 
-  // Bytes of a row of each output.
+  // Bytes per row of each output.
   const std::vector<std::size_t>& row_bytes() const { return row_bytes_; }
 
-  // The bytes of a record that any step loads: [used_begin, used_end).
+  // All loads lie within bytes [used_begin, used_end) of a record.
   std::size_t used_begin() const { return used_begin_; }
   std::size_t used_end() const { return used_end_; }
 
-  // Records to decode at a time, so that what passes between steps stays in the nearest cache.
+  // Records to decode at a time, so that values between passes stay in the first-level cache.
   std::size_t block_records() const { return block_records_; }
 
-  // In the order that they run, and the places that they read and write.
+  // The passes in the order in which they run, and the places that they read and write.
   const std::vector<Pass>& passes() const { return passes_; }
   const std::vector<Place>& places() const { return places_; }
-  // Bytes per record of all places that are in scratch memory.
+  // Bytes of scratch memory per record of a block.
   std::size_t scratch_bytes() const { return scratch_bytes_; }
 
  private:

@@ -8,19 +8,19 @@
 
 namespace binfeed {
 
-// Rows of a source, such as records of a file: `stride` bytes from one to the next.
+// Rows of a source, such as records of a file, `stride` bytes apart.
 struct Rows {
   const std::byte* first;
   std::size_t stride;
 };
 
-// Decodes `count` rows of each source. Row i of outputs[k] is written at outputs[k] + i * plan.row_bytes()[k]. Reads no
-// byte of a row that no step loads.
+// Decodes `count` rows of each source. Row i of output k is written at outputs[k] + i * plan.row_bytes()[k]. Reads only
+// those bytes of a row that a step loads.
 void decode(const DecodePlan& plan, std::span<const Rows> sources, std::size_t count,
             std::span<std::byte* const> outputs);
 
-// While one lives, this thread computes with subnormal numbers as IEEE 754 says. TensorFlow's threads flush them to
-// zero, and the results must not depend on who calls.
+// While an object of this class exists, its thread computes with subnormal numbers as IEEE 754 defines. TensorFlow's
+// threads flush them to zero, but results must not depend on the caller.
 class DefaultFloatingPoint {
  public:
   DefaultFloatingPoint();

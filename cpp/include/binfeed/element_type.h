@@ -1,4 +1,4 @@
-// The types of single values, in records and in outputs.
+// The types of single elements, in records and in outputs.
 #pragma once
 
 #include <array>
@@ -11,9 +11,9 @@ namespace binfeed {
 
 static_assert(std::endian::native == std::endian::little, "the loops take the machine's byte order for little-endian");
 
-// The only list of them: X(enumerator, name, bytes in a record, type of its values when they come out, type that
-// arithmetic on them computes in, class that reads it, see numeric.inc). The types that outputs may have come first.
-// float32 holds every value of up to 16 bits exactly; wider ones compute in float64.
+// The only list of types: X(enumerator, name, bytes in a record, type of the values that it decodes to, type that their
+// arithmetic uses, class that reads it, see numeric.inc). The types that outputs may have come first. float32 holds
+// every value of up to 16 bits exactly, so these compute in float32; wider integers and float64 compute in float64.
 #define BINFEED_ELEMENT_TYPES(X)                                            \
   X(kBool, "bool", 1, kBool, kFloat32, Boolean)                             \
   X(kInt8, "int8", 1, kInt8, kFloat32, Number<std::int8_t>)                 \
@@ -71,16 +71,16 @@ inline constexpr std::size_t kOutputTypes = index_of(ElementType::kBfloat16) + 1
 
 constexpr std::size_t element_bytes(ElementType type) { return detail::kElementDescriptions[index_of(type)].bytes; }
 
-// NumPy's name, "float32".
+// Such as "float32"; the names are NumPy's where NumPy has the type.
 constexpr std::string_view element_name(ElementType type) { return detail::kElementDescriptions[index_of(type)].name; }
 
-// Throws kArgument for a name that is none.
+// Throws kArgument if no type has this name.
 ElementType element_type(std::string_view name);
 
-// The type that holds every value of `type` and that outputs may have: itself but for those only found in records.
+// The type of outputs that holds every value of `type`: `type` itself, unless it is only found in records.
 constexpr ElementType value_type(ElementType type) { return detail::kElementDescriptions[index_of(type)].value; }
 
-// What arithmetic on values of `type` computes in.
+// The type that arithmetic on values of `type` uses.
 constexpr ElementType compute_type(ElementType type) { return detail::kElementDescriptions[index_of(type)].compute; }
 
 constexpr bool is_output_type(ElementType type) { return index_of(type) < kOutputTypes; }

@@ -1,4 +1,4 @@
-// What is computed for each record: steps with numbered inputs, and the outputs that are made of their values.
+// What is computed for each record: steps with numbered inputs, and outputs made of their values.
 #pragma once
 
 #include <cstddef>
@@ -13,27 +13,27 @@
 
 namespace binfeed {
 
-// How numbers that are no whole bytes lie in a field.
+// How numbers that are not whole bytes are packed in a field.
 struct PackingSpec {
   Packing packing = Packing::kNone;
   std::uint64_t bits = 0;      // per number
   std::uint64_t elements = 0;  // numbers in the field
 };
 
-// The operations. Each is described here, by its name and arguments; its types are in infer() (program.cc), its passes
-// in Lowering (decode_plan.cc), its loop in kernel_bodies.inc. Words are values of the type that goes in (of halves, in
-// float32), as bits, the lowest first.
+// The operations, each with its name and arguments. infer() (program.cc) has its types, Lowering (decode_plan.cc) its
+// passes, and kernel_bodies.inc its loop. A word is a value of the input's type as bits, the lowest first; for float16
+// and bfloat16, a value of float32.
 
-// Some elements of a row of a source. It is the only operation without inputs.
+// Takes some elements of each row of a source. It is the only operation without inputs.
 struct Load {
   static constexpr std::string_view kName = "load";
-  std::uint32_t source = 0;  // records of files are source 0
-  ElementType type{};        // of an element; of packed numbers, what they become
+  std::uint32_t source = 0;  // source 0 is the records of the files
+  ElementType type{};        // of an element; of packed numbers once they are unpacked
   PackingSpec packing = {};
-  bool is_swapped = false;                  // the bytes are in the order that this machine has not
+  bool is_swapped = false;                  // whether the byte order is not that of this machine
   std::uint64_t offset = 0;                 // of the first element within the row
   std::uint64_t elements = 1;               // per row
-  std::vector<std::uint32_t> offsets = {};  // of each element, from `offset`, once unpacked; empty: they are contiguous
+  std::vector<std::uint32_t> offsets = {};  // of each element from `offset`, once unpacked; empty if contiguous
 };
 
 struct Cast {
@@ -41,7 +41,7 @@ struct Cast {
   ElementType type{};
 };
 
-// Arithmetic with one number, or one per element, in the compute type of the values that go in.
+// Arithmetic with one operand, or one per element, in the compute type of the input.
 struct Multiply {
   static constexpr std::string_view kName = "multiply";
   std::vector<double> operand = {};
@@ -63,31 +63,32 @@ struct Log1p {
   static constexpr std::string_view kName = "log1p";
 };
 
-// The lowest signed integer becomes the highest.
+// The absolute value. The lowest signed integer becomes the highest.
 struct Abs {
   static constexpr std::string_view kName = "abs";
 };
 
+// Limits values to [low, high], which are words.
 struct Clip {
   static constexpr std::string_view kName = "clip";
   std::uint64_t low = 0;
   std::uint64_t high = 0;
 };
 
-// The replacement for NaN and for one more value.
+// Puts `replacement` in place of NaN and of the value `missing`. Both arguments are words.
 struct Fill {
   static constexpr std::string_view kName = "fill";
   std::uint64_t missing = 0;
   std::uint64_t replacement = 0;
 };
 
-// Whether it is NaN or one more value.
+// Tests for NaN and the value `missing`, which is a word.
 struct IsMissing {
   static constexpr std::string_view kName = "is_missing";
   std::uint64_t missing = 0;
 };
 
-// An integer of as many bits as go in comes out.
+// Takes `width` bits of an integer, from bit `start` on, as an integer of the same size.
 struct Bits {
   static constexpr std::string_view kName = "bits";
   std::uint64_t start = 0;
@@ -95,7 +96,7 @@ struct Bits {
   bool is_signed = false;
 };
 
-// int32 for each key of so many bytes.
+// Looks up the int32 code of each key of `key_bytes` bytes, or `otherwise` if it is not listed.
 struct Codes {
   static constexpr std::string_view kName = "codes";
   std::uint64_t key_bytes = 1;
@@ -104,7 +105,7 @@ struct Codes {
   std::vector<std::int32_t> codes = {};
 };
 
-// So many float32 for each element.
+// Turns each element into `depth` float32: 1 at the index that the element is, 0 elsewhere.
 struct OneHot {
   static constexpr std::string_view kName = "one_hot";
   std::uint64_t depth = 1;
@@ -113,17 +114,17 @@ struct OneHot {
 using Operation =
     std::variant<Load, Cast, Multiply, Add, Subtract, Divide, Log1p, Abs, Clip, Fill, IsMissing, Bits, Codes, OneHot>;
 
-// A step makes one value, which has the step's number.
+// Makes one value, which has the number of the step.
 struct Step {
   Operation operation;
   std::vector<std::uint32_t> inputs = {};  // numbers of earlier steps
 };
 
-// One array: a row per record, made of values side by side.
+// One array with a row per record, in which the values lie side by side.
 struct OutputSpec {
   std::string name;  // for messages
   ElementType type{};
-  bool is_target = false;  // of the records of a sample's target, see Window
+  bool is_target = false;  // whether it is read from the target of a sample, see Window
   std::vector<std::uint32_t> values = {};
 };
 
@@ -132,17 +133,17 @@ struct Program {
   std::vector<OutputSpec> outputs = {};
 };
 
-// The values that a step makes for each record.
+// The type and number of elements that a step makes for each record.
 struct ValueShape {
   ElementType type{};
   std::uint64_t elements = 0;
 };
 
-// The shape of every step's value. Throws kArgument, saying what is wrong, unless all steps have inputs that exist and
-// arguments that fit them, and all outputs are made of values of their type.
+// The shape of the value of every step. Throws kArgument, saying what is wrong, unless the inputs of all steps exist,
+// their arguments fit, and all outputs are made of values of their type.
 std::vector<ValueShape> infer(const Program& program);
 
-// Values that an output has for each record.
+// The number of elements that an output has for each record.
 std::uint64_t elements_of(const OutputSpec& output, const std::vector<ValueShape>& shapes);
 
 }  // namespace binfeed

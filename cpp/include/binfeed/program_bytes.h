@@ -7,7 +7,7 @@
 
 namespace binfeed {
 
-// Equal for steps that do the same to the same inputs, to the bit.
+// Equal if and only if two steps have the same inputs and the same operation, with the same bits in every argument.
 std::string to_bytes(const Step& step);
 
 }  // namespace binfeed

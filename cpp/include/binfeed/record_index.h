@@ -1,4 +1,4 @@
-// Files of records, and how many records each has.
+// Files, and how many records each has.
 #pragma once
 
 #include <cstddef>
@@ -15,13 +15,13 @@ using Files = std::vector<std::unique_ptr<MappedFile>>;
 
 class RecordIndex {
  public:
-  // Throws kData for a file that is empty, shorter than header and footer, or no whole number of records.
+  // Throws kData if a file is empty, shorter than header and footer, or not a whole number of records.
   RecordIndex(Layout layout, Files files);
 
   const Layout& layout() const { return layout_; }
   const Files& files() const { return files_; }
 
-  // Records of each file.
+  // The number of records in each file.
   const std::vector<std::int64_t>& counts() const { return counts_; }
 
  private:

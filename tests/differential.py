@@ -171,7 +171,7 @@ class Values:
         if x.dtype.kind == "i":
             widened = np.minimum(np.abs(x.astype(object)), np.iinfo(x.dtype).max)
             return replace(self, array=widened.astype(x.dtype))
-        if x.dtype.kind in "bu":
+        if x.dtype.kind in ("b", "u"):
             return self
         return replace(self, array=np.where(np.signbit(x.astype(np.float64)), -x, x))
 

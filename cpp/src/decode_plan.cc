@@ -31,17 +31,19 @@ constexpr std::size_t kMaxBlockRecords = 1024;
 // taken apart in the end.
 constexpr std::size_t kShortRow = 32;
 
-// Of an operation with an operand: which arithmetic it is, and the operand.
+// Which arithmetic an operation is, and its operand; without one it is none.
 struct WithOperand {
-  Arithmetic arithmetic;
-  const std::vector<double>* operand;
+  Arithmetic arithmetic{};
+  const std::vector<double>* operand = nullptr;
+
+  explicit operator bool() const { return operand != nullptr; }
 };
-std::optional<WithOperand> with_operand(const Operation& operation) {
-  if (const auto* step = std::get_if<Multiply>(&operation)) return WithOperand{Arithmetic::kMultiply, &step->operand};
-  if (const auto* step = std::get_if<Add>(&operation)) return WithOperand{Arithmetic::kAdd, &step->operand};
-  if (const auto* step = std::get_if<Subtract>(&operation)) return WithOperand{Arithmetic::kSubtract, &step->operand};
-  if (const auto* step = std::get_if<Divide>(&operation)) return WithOperand{Arithmetic::kDivide, &step->operand};
-  return std::nullopt;
+WithOperand with_operand(const Operation& operation) {
+  if (const auto* step = std::get_if<Multiply>(&operation)) return {Arithmetic::kMultiply, &step->operand};
+  if (const auto* step = std::get_if<Add>(&operation)) return {Arithmetic::kAdd, &step->operand};
+  if (const auto* step = std::get_if<Subtract>(&operation)) return {Arithmetic::kSubtract, &step->operand};
+  if (const auto* step = std::get_if<Divide>(&operation)) return {Arithmetic::kDivide, &step->operand};
+  return {};
 }
 
 // Two operations that one pass does, with the same roundings.
@@ -150,8 +152,8 @@ std::vector<std::uint32_t> first_equals(const std::vector<Step>& steps, const st
     const auto* load = std::get_if<Load>(&operation);
     const auto operand = with_operand(operation);
     const bool is_long = (load != nullptr && load->offsets.size() > kMaxKeyBytes / sizeof(std::uint32_t)) ||
-                         (operand && operand->operand->size() > kMaxKeyBytes / sizeof(double));
-    firsts.push_back(is_long ? number : known.emplace(to_bytes({operation, std::move(inputs)}), number).first->second);
+                         (operand && operand.operand->size() > kMaxKeyBytes / sizeof(double));
+    firsts.push_back(is_long ? number : known.emplace(to_bytes(Step{operation, inputs}), number).first->second);
   }
   return firsts;
 }
@@ -233,7 +235,7 @@ class Lowering {
     const auto operand = with_operand(steps_[number].operation);
     if (!user || !operand) return false;
     if (const auto next = with_operand(steps_[*user].operation))
-      return fused(operand->arithmetic, next->arithmetic).has_value();
+      return fused(operand.arithmetic, next.arithmetic).has_value();
     // Rounding to float32 happens on the way out, too.
     const auto* cast = std::get_if<Cast>(&steps_[*user].operation);
     return cast != nullptr && cast->type == ElementType::kFloat32 && shapes_[number].type == ElementType::kFloat64;
@@ -425,12 +427,13 @@ class Lowering {
   // The arithmetic of a step, and of the one before it if that was left to it.
   void compute(std::size_t number, ElementType to) {
     std::size_t input = input_of(number);
-    auto [arithmetic, operand] = *with_operand(steps_[number].operation);
+    auto [arithmetic, operand] = with_operand(steps_[number].operation);
     std::vector<double> first = *operand;
     std::vector<double> second;
     if (is_left_to_its_user(input)) {
-      second = std::exchange(first, *with_operand(steps_[input].operation)->operand);
-      arithmetic = *fused(with_operand(steps_[input].operation)->arithmetic, arithmetic);
+      const auto [before, operand_before] = with_operand(steps_[input].operation);
+      second = std::exchange(first, *operand_before);
+      arithmetic = *fused(before, arithmetic);
       input = input_of(input);
     }
     value_ = values_[input];

@@ -25,7 +25,7 @@ class Scratch {
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
-  std::byte* bytes() { return memory().data(); }
+  static std::byte* bytes() { return memory().data(); }
 
  private:
   // What a thread keeps when it has decoded: blocks are that large only where rows are.
@@ -65,7 +65,7 @@ class BlockDecoder {
         return {const_cast<std::byte*>(first) + begin * stride + place.offset, stride};  // which no pass writes
       }
       case Place::Area::kScratch:
-        return {scratch_.bytes() + place.offset * plan_.block_records(), place.bytes};
+        return {Scratch::bytes() + place.offset * plan_.block_records(), place.bytes};
       default: {
         const std::size_t stride = plan_.row_bytes()[place.index];
         return {outputs_[place.index] + begin * stride + place.offset, stride};

@@ -1,5 +1,6 @@
 #include "binfeed/read_plan.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <tuple>
@@ -207,29 +208,16 @@ class Parser {
   template <typename T>
   void parse(T& value) {
     if constexpr (std::is_same_v<T, bool>) {
-      const auto byte = static_cast<std::uint8_t>(*take(1));
-      if (byte > 1) fail("it holds " + std::to_string(byte) + " where there is 0 or 1");
-      value = byte == 1;
+      value = take_flag();
     } else if constexpr (std::is_integral_v<T>) {
-      const std::uint64_t number = take_number();
-      const auto wide = static_cast<std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>(number);
-      if (!std::in_range<T>(wide)) fail("it holds " + std::to_string(wide) + " where there is no such number");
-      value = static_cast<T>(wide);
+      value = take_integer<T>();
     } else if constexpr (std::is_enum_v<T>) {
-      const std::string_view name = take_name();
-      std::size_t found = 0;
-      while (found < kNames<T>.size() && kNames<T>[found] != name) ++found;
-      if (found == kNames<T>.size()) fail_at_name(name);
-      value = static_cast<T>(found);
+      value = take_enumerator<T>();
     } else if constexpr (std::is_same_v<T, Operation>) {
       const std::string_view name = take_name();
       if (!parse_operation(name, value, std::make_index_sequence<std::variant_size_v<Operation>>{})) fail_at_name(name);
     } else if constexpr (kIsNumbers<T>) {
-      const std::uint64_t count = take_number();
-      if (count > rest_.size() / sizeof value[0]) fail(kTooShort);
-      value.resize(count);
-      const char* bytes = take(count * sizeof value[0]);
-      if (count > 0) std::memcpy(value.data(), bytes, count * sizeof value[0]);
+      take_numbers(value);
     } else if constexpr (kIsVector<T>) {
       const std::uint64_t count = take_number();
       if (count > rest_.size()) fail(kTooShort);  // every item has at least one byte
@@ -265,6 +253,37 @@ class Parser {
     std::uint64_t number = 0;
     std::memcpy(&number, take(sizeof number), sizeof number);
     return number;
+  }
+
+  bool take_flag() {
+    const auto byte = static_cast<std::uint8_t>(*take(1));
+    if (byte > 1) fail("it holds " + std::to_string(byte) + " where there is 0 or 1");
+    return byte == 1;
+  }
+
+  template <typename T>
+  T take_integer() {
+    using Wide = std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>;
+    const auto wide = static_cast<Wide>(take_number());
+    if (!std::in_range<T>(wide)) fail("it holds " + std::to_string(wide) + " where there is no such number");
+    return static_cast<T>(wide);
+  }
+
+  template <typename T>
+  T take_enumerator() {
+    const std::string_view name = take_name();
+    const auto found = std::find(kNames<T>.begin(), kNames<T>.end(), name);
+    if (found == kNames<T>.end()) fail_at_name(name);
+    return static_cast<T>(found - kNames<T>.begin());
+  }
+
+  template <typename Numbers>
+  void take_numbers(Numbers& numbers) {
+    const std::uint64_t count = take_number();
+    if (count > rest_.size() / sizeof numbers[0]) fail(kTooShort);
+    numbers.resize(count);
+    const char* bytes = take(count * sizeof numbers[0]);
+    if (count > 0) std::memcpy(numbers.data(), bytes, count * sizeof numbers[0]);
   }
 
   std::string_view take_name() {

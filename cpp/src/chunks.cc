@@ -25,7 +25,7 @@ Chunks::Chunks(const Schedule& schedule, std::int64_t first, std::int64_t step, 
   const std::int64_t in_another = std::max(schedule.batches_of_another_epoch(), in_first);
   if (step == 1) {
     period_ = std::max<std::int64_t>(in_another, 1);
-    // As if the first epoch were a whole one, whose end is left.
+    // As if the first epoch were a whole one and only its end were left.
     begin_ = checked_add(period_ - in_first, first, "number of a batch");
   } else {
     const bool is_one_epoch = schedule.batches() == in_first;

@@ -14,7 +14,7 @@ struct InstructionSet {
   bool (*is_supported)();
 };
 
-// From the plainest to the best.
+// In order from the most basic to the best.
 constexpr InstructionSet kInstructionSets[] = {
     {"baseline", &kernels::kBaseline, [] { return true; }},
 #if defined(__x86_64__)

@@ -8,7 +8,8 @@
 namespace binfeed {
 namespace {
 
-// What comes out of an operation on values of a shape. Loops know fewer combinations than these: which, Lowering says.
+// The shape that results from an operation on values of a shape. Loops support fewer combinations of types than this
+// allows; Lowering checks that.
 class Inference {
  public:
   explicit Inference(ValueShape in) : in_(in) {}

@@ -9,12 +9,12 @@
 #include "binfeed/program_bytes.h"
 #include "binfeed/status.h"
 
-// The format: every number in 64 bits and the machine's byte order, which is little-endian; a bool in one byte; text
-// and lists with their size before them; an operation or an enumerator by its name, so that none moves when another is
-// added.
+// The format: a number has 64 bits, or its own width in a list of numbers, in the machine's byte order, which is
+// little-endian. A bool has one byte. Text and lists are preceded by their size. An operation or an enumerator is
+// written by name, so that adding another one does not change it.
 //
-// A change of what is described below makes another version. A plan of another version is refused by name: it is made
-// anew in no time, by whoever has the layout and the features.
+// Any change to the descriptions below needs a new version. A plan of another version is refused, with both versions in
+// the message: whoever has the layout and the features can make it again quickly.
 namespace binfeed {
 namespace {
 
@@ -138,7 +138,7 @@ constexpr bool kIsVector = false;
 template <typename T>
 constexpr bool kIsVector<std::vector<T>> = true;
 
-// Lists of numbers, which are copied all at once: in the width that they have.
+// Lists of numbers, which are copied as a whole, in their own width.
 template <typename T>
 constexpr bool kIsNumbers = false;
 template <typename T>
@@ -234,7 +234,7 @@ class Parser {
       const std::uint64_t count = take_number();
       if (count > rest_.size()) fail(kTooShort);  // every item has at least one byte
       value.clear();
-      // One by one: memory grows with the bytes that were read, not with the number that they claim.
+      // One by one, so that memory grows with the bytes that were read, not with the number that they claim.
       for (std::uint64_t i = 0; i < count; ++i) {
         value.emplace_back();
         parse(value.back());
@@ -287,7 +287,7 @@ class Parser {
 
 std::string to_bytes(const Step& step) {
   Writer writer("");
-  Step copy = step;  // describe() takes what it could change
+  Step copy = step;  // describe() takes references that are not const
   writer(copy);
   return std::move(writer.bytes);
 }

@@ -8,7 +8,7 @@
 namespace binfeed {
 namespace {
 
-// So that no sum of two products of such numbers leaves 63 bits.
+// The sum of two products of such numbers fits into 63 bits.
 constexpr std::int64_t kMaxCount = std::int64_t{1} << 30;
 
 }  // namespace

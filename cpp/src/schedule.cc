@@ -104,7 +104,7 @@ Schedule::Place Schedule::place_after(std::int64_t batches) const {
   const bool is_in_first = last.epoch == spec_.first_epoch;
   const std::int64_t read = last.position + last.count;
   if (read == (is_in_first ? in_first_epoch_ : in_another_epoch_)) return {last.epoch + 1, 0};
-  // Batches behind which others follow are full, and all shards have read theirs.
+  // A batch that others follow is full, so all shards have read the same number of samples.
   const std::int64_t of_all_shards = checked_multiply(read, spec_.shards, "position in an epoch");
   return {last.epoch, (is_in_first ? spec_.first_position : 0) + of_all_shards};
 }

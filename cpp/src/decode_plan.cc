@@ -51,7 +51,7 @@ std::optional<Arithmetic> fused(Arithmetic first, Arithmetic second) {
   return std::nullopt;
 }
 
-// Whether quotient() of the kernels has the bits of (x - subtracted) / divisor for every value x of the type.
+// Whether quotient() of the kernels gives the bits of (x - subtracted) / divisor for every value x of the type.
 bool divides_exactly(ElementType type, float subtracted, float divisor, float reciprocal) {
   const bool is_signed = type == ElementType::kInt8 || type == ElementType::kInt16;
   const std::int32_t count = element_bytes(type) == 1 ? 1 << 8 : 1 << 16;

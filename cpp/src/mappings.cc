@@ -15,7 +15,7 @@
 namespace binfeed {
 namespace {
 
-// Linux's default, for systems that do not tell their limit.
+// Linux's default, for systems that do not report their limit.
 constexpr std::size_t kUsualLimit = 65530;
 
 std::size_t find_limit() {

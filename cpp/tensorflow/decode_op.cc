@@ -1,4 +1,4 @@
-// BinfeedDecode: strings of bytes -> the arrays of the records that they are.
+// BinfeedDecode: strings of bytes -> the arrays of the records in them.
 #include <cstddef>
 #include <cstdint>
 #include <numeric>

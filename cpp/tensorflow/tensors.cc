@@ -14,10 +14,10 @@
 namespace binfeed::tensorflow {
 namespace {
 
-// TensorFlow's string as it lies in memory, of 24 bytes; the lowest two bits of the first byte say of which kind it is.
-// Up to 22 bytes lie within it (kind 0, their number in the other six bits), more on the heap (kind 1: the number in
-// the other bits of the first word, the capacity, the address) or somewhere else (kind 2: number and distance from the
-// string as 32-bit integers; kind 3: the number, the address).
+// A string of TensorFlow in memory. It has 24 bytes, and the lowest two bits of the first byte are its kind. Up to 22
+// characters lie within it (kind 0: their number is in the other six bits). More lie on the heap (kind 1: the number in
+// the other bits of the first word, the capacity, the address) or elsewhere (kind 2: the number and the distance from
+// the string as 32-bit integers; kind 3: the number, the address).
 struct TensorString {
   static constexpr std::size_t kMaxSmall = 22;
   unsigned char raw[24];
@@ -58,7 +58,7 @@ struct TensorString {
   }
 };
 
-// Hands the first `bytes` bytes of a buffer over without a copy.
+// Hands over the first `bytes` bytes of a buffer without a copy.
 void set_buffer(TF_OpKernelContext* context, int number, TF_DataType type, std::span<const std::int64_t> shape,
                 std::size_t bytes, Buffer buffer) {
   auto owned = std::make_unique<Buffer>(std::move(buffer));
@@ -72,7 +72,7 @@ void set_buffer(TF_OpKernelContext* context, int number, TF_DataType type, std::
   status.check();
 }
 
-// Makes strings of so many bytes each, but for their trailing zeros.
+// Makes strings of `string_bytes` bytes each, less their trailing zeros.
 void set_strings(TF_OpKernelContext* context, int number, std::span<const std::int64_t> shape, std::size_t string_bytes,
                  const std::byte* bytes) {
   std::size_t count = 1;
@@ -101,7 +101,7 @@ void set_number(TF_OpKernelContext* context, int number, std::int64_t value) {
 
 namespace {
 
-// What TensorFlow calls the values of an output; complex numbers are pairs of floats.
+// TensorFlow's type for the items of an output. Complex numbers are pairs of floats.
 TF_DataType tensor_type(const OutputSpec& output, const ArraySpec& array) {
   // In the order of ElementType.
   constexpr TF_DataType kTypes[] = {TF_BOOL,  TF_INT8,   TF_UINT8, TF_INT16, TF_UINT16, TF_INT32,   TF_UINT32,

@@ -1,4 +1,4 @@
-// What a test says when it fails, and then ends.
+// Checks a condition. If it does not hold, prints it and ends the process.
 #pragma once
 
 #include <cstdio>

@@ -23,7 +23,7 @@ constexpr std::size_t kAlignment = 64;
 std::size_t elements_of(std::span<const std::int64_t> shape) {
   std::int64_t elements = 1;
   for (const std::int64_t side : shape) {
-    if (side < 0 || __builtin_mul_overflow(elements, side, &elements)) end_process("a shape that is none");
+    if (side < 0 || __builtin_mul_overflow(elements, side, &elements)) end_process("a shape is invalid");
   }
   return static_cast<std::size_t>(elements);
 }
@@ -81,7 +81,7 @@ std::vector<TF_DataType> output_types(const OpDefinition& op, const Attributes& 
     } else if (type == "int64") {
       types.push_back(TF_INT64);
     } else {
-      end_process("an output of type " + type);
+      end_process("an output has unknown type " + type);
     }
   }
   return types;
@@ -117,8 +117,9 @@ struct TF_OpKernelConstruction {
   const Value* find(const char* name, TF_Status* status) const {
     const auto attribute = attributes.find(name);
     const Value* value = attribute == attributes.end() ? nullptr : std::get_if<Value>(&attribute->second);
-    *status = value == nullptr ? TF_Status{TF_INVALID_ARGUMENT, "no attribute " + std::string(name) + " of this type"}
-                               : TF_Status{};
+    *status = value == nullptr
+                  ? TF_Status{TF_INVALID_ARGUMENT, "there is no attribute " + std::string(name) + " of this type"}
+                  : TF_Status{};
     return value;
   }
 };
@@ -226,7 +227,7 @@ void TF_GetInput(TF_OpKernelContext* context, int i, TF_Tensor** tensor, TF_Stat
 void TF_SetOutput(TF_OpKernelContext* context, int i, const TF_Tensor* tensor, TF_Status* status) {
   if (!context->has_output(i, status)) return;
   const auto number = static_cast<std::size_t>(i);
-  if (tensor->type != context->types[number]) end_process("an output of another type than the graph expects");
+  if (tensor->type != context->types[number]) end_process("an output has another type than the graph expects");
   context->outputs[number] = std::make_unique<TF_Tensor>(*tensor);
 }
 // Like TensorFlow, this uses the type that the graph expects, whatever the kernel asks for.
@@ -273,7 +274,7 @@ std::size_t bytes_of(TF_DataType type) {
     case TF_STRING:
       return 24;
   }
-  end_process("type " + std::to_string(type) + " is none");
+  end_process("there is no type " + std::to_string(type));
 }
 
 TF_DataType type_of(const TF_Tensor& tensor) { return tensor.type; }

@@ -80,7 +80,8 @@ Batches read_by_core(const ReadPlan& plan, const std::vector<Bytes>& contents, c
   }
   const Reader reader(RecordIndex(plan.layout, std::move(files)), plan.window, plan.program, instruction_set);
   const Schedule schedule(plan.schedule, kernels_of(instruction_set));
-  if (schedule.size() != reader.samples().size()) throw Error(ErrorKind::kArgument, "an order of other samples");
+  if (schedule.size() != reader.samples().size())
+    throw Error(ErrorKind::kArgument, "the schedule and the files have different numbers of samples");
   Batches batches;
   for (const std::int64_t number : kBatches) {
     Schedule::Batch batch{};
@@ -156,7 +157,7 @@ void compare(const ReadPlan& plan, const std::optional<Batches>& some, const std
     const auto& arrays = (*some)[i].second;
     for (std::size_t k = 0; arrays && k < arrays->size(); ++k) {
       if (!are_equal((*arrays)[k], (*(*others)[i].second)[k], plan.program.outputs[k].type)) {
-        fail("output '" + plan.program.outputs[k].name + "' has other bits with another instruction set");
+        fail("output '" + plan.program.outputs[k].name + "' has different bits with another instruction set");
       }
     }
   }
@@ -188,7 +189,7 @@ class HiddenFiles {
 // An op may refuse a plan with a short message. It must never fail in a way that nobody expected.
 void check(const host::Result& result) {
   if (result.code == TF_INTERNAL || result.code == TF_RESOURCE_EXHAUSTED) fail("an op failed with " + result.message);
-  if (result.code != TF_OK && result.message.size() > 2000) fail("an error says too much");
+  if (result.code != TF_OK && result.message.size() > 2000) fail("the message of an error is too long");
 }
 
 void try_read_op(ReadPlan plan, const std::vector<Bytes>& contents, const Batches& batches) {
@@ -205,7 +206,7 @@ void try_read_op(ReadPlan plan, const std::vector<Bytes>& contents, const Batche
     for (std::size_t k = 0; k < arrays->size(); ++k) {
       if (plan.arrays[k].is_string) continue;
       if (!are_equal(host::bytes_of(*result.outputs[k]), (*arrays)[k], plan.program.outputs[k].type)) {
-        fail("output '" + plan.program.outputs[k].name + "' of the op is not that of the core");
+        fail("output '" + plan.program.outputs[k].name + "' of the op differs from that of the core");
       }
     }
   }

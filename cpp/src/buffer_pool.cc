@@ -151,7 +151,7 @@ BufferPool::Statistics BufferPool::statistics() const {
 BatchBuffers::BatchBuffers(std::span<const std::size_t> row_bytes, std::int64_t rows) {
   for (const std::size_t bytes : row_bytes) {
     byte_counts_.push_back(
-        checked_output_bytes(bytes, static_cast<std::uint64_t>(rows), "a batch, bytes of a sample x samples"));
+        checked_output_bytes(bytes, static_cast<std::uint64_t>(rows), "a batch (bytes of a sample x samples)"));
     buffers_.push_back(BufferPool::instance().acquire(byte_counts_.back()));
     bytes_.push_back(buffers_.back().bytes());
   }

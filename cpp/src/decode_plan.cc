@@ -124,12 +124,13 @@ void require_packing(const Load& load) {
   const PackingSpec& packing = load.packing;
   const std::size_t bytes = element_bytes(load.type);
   const bool is_pair = packing.packing == Packing::kWfdb212;
-  require(packing.bits > 0 && packing.bits <= 16 && (!is_pair || packing.bits == 12) &&
-              bytes == (packing.bits <= 8 ? 1u : 2u),
-          "packed numbers do not fit their type");
+  require(
+      packing.bits > 0 && packing.bits <= 16 && (!is_pair || packing.bits == 12) &&
+          bytes == (packing.bits <= 8 ? 1u : 2u),
+      "packed numbers of " + std::to_string(packing.bits) + " bits do not fit " + std::string(element_name(load.type)));
   const bool are_there =
       load.offsets.empty() ? load.elements == packing.elements : last_of(load.offsets) / bytes < packing.elements;
-  require(are_there, "a load takes all packed numbers, or lists some of them");
+  require(are_there, "a load must take all packed numbers of its field, or list some of them");
 }
 
 // For each step, the number of the first one that makes the same value: what outputs have in common is computed once.
@@ -308,7 +309,7 @@ class Lowering {
   template <typename Loop, typename... Arguments>
   void apply(Loop loop, ElementType to, Arguments... arguments) {
     if (loop == nullptr) {
-      throw Error(ErrorKind::kArgument, "no loop does this operation on " + std::string(element_name(value_.type)));
+      throw Error(ErrorKind::kArgument, "this operation is not supported on " + std::string(element_name(value_.type)));
     }
     close_gaps();
     add_pass([loop, arguments...](const Block& block) { loop(block, arguments...); }, value_.elements,
@@ -341,7 +342,8 @@ class Lowering {
   }
 
   void require_native() const {
-    if (value_.is_swapped) throw Error(ErrorKind::kArgument, "an operation meets values in the other byte order");
+    if (value_.is_swapped)
+      throw Error(ErrorKind::kArgument, "an operation on bytes got values in the other byte order");
   }
 
   // Afterwards the values are in the machine's byte order, even if they already had the type.
@@ -354,7 +356,9 @@ class Lowering {
   void make_native() { cast_to(value_type(value_.type)); }
 
   void lower(const Load& load, std::size_t) {
-    require(checked_add(load.offset, extent(load), "end of a field") <= record_bytes_, "a load leaves its row");
+    const std::uint64_t end = checked_add(load.offset, extent(load), "end of a field");
+    require(end <= record_bytes_,
+            "a load ends at byte " + std::to_string(end) + ", but a row has " + std::to_string(record_bytes_));
     const std::size_t bytes = element_bytes(load.type);
     value_ = {.elements = load.elements, .type = load.type, .is_swapped = load.is_swapped, .is_loaded = true};
     used_begin = std::min<std::size_t>(used_begin, load.offset);
@@ -455,7 +459,7 @@ class Lowering {
   void add_arithmetic(Loop loop, ElementType to, const std::vector<double>& a, const std::vector<double>& b,
                       bool is_per_element) {
     if (loop == nullptr) {
-      throw Error(ErrorKind::kArgument, "no loop does this operation on " + std::string(element_name(value_.type)));
+      throw Error(ErrorKind::kArgument, "this operation is not supported on " + std::string(element_name(value_.type)));
     }
     const auto rounded = [](const std::vector<double>& numbers) {
       return std::vector<C>(numbers.begin(), numbers.end());

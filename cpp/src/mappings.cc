@@ -24,7 +24,7 @@ std::size_t find_limit() {
     const unsigned long long limit = std::strtoull(asked, &end, 10);
     if (*end != 0 || limit == 0) {
       throw Error(ErrorKind::kArgument,
-                  "BINFEED_MAX_MAPPED_FILES must be a number of files, not '" + std::string(asked) + "'");
+                  "BINFEED_MAX_MAPPED_FILES must be a number of files, at least 1, not '" + std::string(asked) + "'");
     }
     return limit;
   }

@@ -14,7 +14,7 @@ void Order::check(std::int64_t position, std::int64_t count) const {
   if (position < 0 || count < 0 || count > size_ - position) {
     // Not as a range: its end may overflow.
     throw Error(ErrorKind::kIndex, std::to_string(count) + " positions from " + std::to_string(position) +
-                                       " on are not all within the " + std::to_string(size_) + " samples there are");
+                                       " on are not all within the " + std::to_string(size_) + " samples of the order");
   }
 }
 
@@ -239,7 +239,7 @@ OrderPointer listed_order(std::vector<std::int64_t> samples, std::int64_t size) 
   for (const std::int64_t sample : samples) {
     if (sample < 0 || sample >= size) {
       throw Error(ErrorKind::kIndex, "there is no sample " + std::to_string(sample) + ": the reader has " +
-                                         std::to_string(size) + ", from 0 on");
+                                         std::to_string(size) + " samples, numbered from 0");
     }
   }
   return std::make_shared<ListedOrder>(std::move(samples));
@@ -258,7 +258,7 @@ OrderPointer interleaved_order(std::vector<std::int64_t> starts, std::int64_t cy
 OrderPointer sharded_order(const OrderPointer& order, const Sharding& sharding) {
   if (sharding.shards < 1 || sharding.shard < 0 || sharding.shard >= sharding.shards) {
     throw Error(ErrorKind::kArgument, "there is no shard " + std::to_string(sharding.shard) + " of " +
-                                          std::to_string(sharding.shards) + ": they are numbered from 0 on");
+                                          std::to_string(sharding.shards) + ": shards are numbered from 0");
   }
   order->check(sharding.first, 0);
   return std::make_shared<ShardedOrder>(order, sharding);

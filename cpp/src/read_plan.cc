@@ -208,12 +208,12 @@ class Parser {
   void parse(T& value) {
     if constexpr (std::is_same_v<T, bool>) {
       const auto byte = static_cast<std::uint8_t>(*take(1));
-      if (byte > 1) fail("it holds " + std::to_string(byte) + " where there is 0 or 1");
+      if (byte > 1) fail("it has " + std::to_string(byte) + " where 0 or 1 is expected");
       value = byte == 1;
     } else if constexpr (std::is_integral_v<T>) {
       const std::uint64_t number = take_number();
       const auto wide = static_cast<std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>(number);
-      if (!std::in_range<T>(wide)) fail("it holds " + std::to_string(wide) + " where there is no such number");
+      if (!std::in_range<T>(wide)) fail("its number " + std::to_string(wide) + " is out of range");
       value = static_cast<T>(wide);
     } else if constexpr (std::is_enum_v<T>) {
       const std::string_view name = take_name();
@@ -277,7 +277,7 @@ class Parser {
     throw Error(ErrorKind::kArgument, "the read plan is damaged: " + message);
   }
   [[noreturn]] static void fail_at_name(std::string_view name) {
-    fail("it holds '" + std::string(name.substr(0, 32)) + "' where there is no such name");
+    fail("its name '" + std::string(name.substr(0, 32)) + "' is unknown");
   }
 
   std::string_view rest_;
@@ -300,18 +300,18 @@ std::string to_bytes(const ReadPlan& plan) {
 }
 
 ReadPlan read_plan(std::string_view bytes) {
-  if (!bytes.starts_with(kMagic)) throw Error(ErrorKind::kArgument, "this is no read plan of binfeed");
+  if (!bytes.starts_with(kMagic)) throw Error(ErrorKind::kArgument, "this is not a read plan of binfeed");
   bytes.remove_prefix(kMagic.size());
   if (!bytes.starts_with(kVersion)) {
     const std::string version(bytes.substr(0, std::min(bytes.find('\n'), std::size_t{8})));
     throw Error(ErrorKind::kArgument, "the read plan has version '" + version + "', but this binfeed reads version " +
                                           std::string(kVersion.substr(0, kVersion.size() - 1)) +
-                                          ": make the dataset or the SavedModel anew");
+                                          ": make the dataset or the SavedModel again");
   }
   Parser parser(bytes.substr(kVersion.size()));
   ReadPlan plan;
   parser(plan);
-  if (!parser.is_at_end()) throw Error(ErrorKind::kArgument, "the read plan is damaged: it goes on behind its end");
+  if (!parser.is_at_end()) throw Error(ErrorKind::kArgument, "the read plan is damaged: it continues after its end");
   validate(plan);
   return plan;
 }

@@ -48,7 +48,7 @@ Reader::Reader(RecordIndex records, Window window, const Program& program, std::
       samples_(records_, window),
       output_bytes_(program.outputs.size()),
       sample_bytes_(checked_multiply(window.span(), static_cast<std::int64_t>(records_.layout().record_bytes),
-                                     "bytes that a sample reaches over")) {
+                                     "bytes that a sample spans")) {
   for (const bool is_target : {false, true}) add_part(is_target, program, instruction_set);
   BufferPool::instance().retain();
 }
@@ -64,12 +64,12 @@ void Reader::add_part(bool is_target, const Program& program, std::string_view i
   const Window& window = samples_.window();
   const std::int64_t size = is_target ? window.target_size : window.size;
   const auto name_of = [&](std::size_t number) { return "output '" + program.outputs[number].name + "'"; };
-  require(size > 0, name_of(numbers[0]) + " is of a target, but there is none");
+  require(size > 0, name_of(numbers[0]) + " is read from a target, but the window has none");
 
   DecodePlan plan(records_.layout().record_bytes, program, numbers, instruction_set);
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     output_bytes_[numbers[i]] = checked_output_bytes(static_cast<std::uint64_t>(size), plan.row_bytes()[i],
-                                                     "a sample of " + name_of(numbers[i]) + ", records x bytes");
+                                                     "a sample of " + name_of(numbers[i]) + " (records x bytes)");
   }
   parts_.push_back({is_target ? window.target_offset : 0, size, std::move(plan), std::move(numbers)});
 }

@@ -36,7 +36,7 @@ class ReadKernel {
     const Tensor passed_epochs = input(context, 2);
     const Tensor seed = input(context, 3);
     const std::span<const std::int64_t> numbers = numbers_of(chunks.get());
-    require(numbers.size() == 4, "chunks has 4 numbers, not " + std::to_string(numbers.size()));
+    require(numbers.size() == 4, "chunks must have 4 numbers, not " + std::to_string(numbers.size()));
     const std::vector<Schedule::Batch> batches =
         locate(number_of(chunk.get(), "chunk"), numbers, number_of(passed_epochs.get(), "passed_epochs"));
     std::vector<std::int64_t> leading;

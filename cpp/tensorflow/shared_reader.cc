@@ -38,7 +38,7 @@ SharedReader::SharedReader(ReadPlan plan)
       reader_(open(plan_), plan_.window, plan_.program, default_instruction_set()),
       schedule_(plan_.schedule, kernels_of(default_instruction_set())) {
   if (schedule_.size() != reader_.samples().size()) {
-    throw Error(ErrorKind::kArgument, "the plan's order is of " + std::to_string(schedule_.size()) +
+    throw Error(ErrorKind::kArgument, "the plan's schedule is of " + std::to_string(schedule_.size()) +
                                           " samples, but its files have " + std::to_string(reader_.samples().size()));
   }
   reader_.advise(schedule_.access_pattern());

@@ -66,7 +66,8 @@ void set_buffer(TF_OpKernelContext* context, int number, TF_DataType type, std::
   const auto give_back = [](void*, std::size_t, void* owner) { delete static_cast<Buffer*>(owner); };
   const Tensor tensor(
       TF_NewTensor(type, shape.data(), static_cast<int>(shape.size()), data, bytes, give_back, owned.release()));
-  if (tensor == nullptr) throw Failure(TF_INTERNAL, "TensorFlow refused the tensor");
+  if (tensor == nullptr)
+    throw Failure(TF_INTERNAL, "TensorFlow refused the tensor of output " + std::to_string(number));
   Status status;
   TF_SetOutput(context, number, tensor.get(), status);
   status.check();
@@ -112,7 +113,9 @@ TF_DataType tensor_type(const OutputSpec& output, const ArraySpec& array) {
   if (output.type == ElementType::kFloat32 && array.item_bytes == 2 * bytes) return TF_COMPLEX64;
   if (output.type == ElementType::kFloat64 && array.item_bytes == 2 * bytes) return TF_COMPLEX128;
   if (array.item_bytes != bytes)
-    throw Failure(TF_INVALID_ARGUMENT, "an item is no value of output '" + output.name + "'");
+    throw Failure(TF_INVALID_ARGUMENT, "an item of output '" + output.name + "' has " +
+                                           std::to_string(array.item_bytes) + " bytes, but a value has " +
+                                           std::to_string(bytes));
   return kTypes[index_of(output.type)];
 }
 
@@ -120,8 +123,9 @@ TF_DataType tensor_type(const OutputSpec& output, const ArraySpec& array) {
 
 void check_types(std::span<const TF_DataType> types, const ReadPlan& plan) {
   if (types.size() != plan.program.outputs.size()) {
-    throw Failure(TF_INVALID_ARGUMENT, "output_types has " + std::to_string(types.size()) + " types, the plan " +
-                                           std::to_string(plan.program.outputs.size()) + " outputs");
+    throw Failure(TF_INVALID_ARGUMENT, "output_types has " + std::to_string(types.size()) +
+                                           " types, but the plan has " + std::to_string(plan.program.outputs.size()) +
+                                           " outputs");
   }
   for (std::size_t k = 0; k < types.size(); ++k) {
     if (const TF_DataType expected = tensor_type(plan.program.outputs[k], plan.arrays[k]); types[k] != expected) {
@@ -162,7 +166,8 @@ std::span<const std::int64_t> numbers_of(const TF_Tensor* tensor) {
 
 std::int64_t number_of(const TF_Tensor* tensor, const char* name) {
   const std::span<const std::int64_t> numbers = numbers_of(tensor);
-  require(numbers.size() == 1, std::string(name) + " must be one number, not " + std::to_string(numbers.size()));
+  require(numbers.size() == 1,
+          std::string(name) + " must be one number, not " + std::to_string(numbers.size()) + " numbers");
   return numbers.front();
 }
 

@@ -1,4 +1,4 @@
-# Everything needs only Python >= 3.10, make and a C++20 compiler; the rest comes into .venv.
+# Only Python >= 3.10, make and a C++20 compiler must be installed; the rest is installed into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,15 +6,15 @@ SOURCES := CMakeLists.txt pyproject.toml $(shell find cpp python -type f ! -name
 
 .PHONY: lint test test-tensorflow-versions demo benchmark benchmark-smoke roofline orders develop sanitize sanitize-threads fuzz fuzz-bytes clean
 
-# An environment per purpose, with binfeed installed as a user would.
+# One environment per purpose, with binfeed installed the way a user would install it.
 $(VENV)/%/installed: $(SOURCES)
 	$(PYTHON) -m venv $(VENV)/$*
 	$(VENV)/$*/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)/$*/bin/python -m pip install --quiet '.[$*]'
 	touch $@
 
-# What machines can check of the style, by the tools of the environment. An unpacked sdist is no git repository, and
-# pre-commit needs one.
+# Checks the style, with the tools of the environment. pre-commit needs a git repository, which an unpacked sdist is
+# not.
 lint: $(VENV)/test/installed
 	@if [ -e .git ]; then \
 	  PATH="$(CURDIR)/$(VENV)/test/bin:$$PATH" PRE_COMMIT_HOME="$(CURDIR)/$(VENV)/pre-commit" \
@@ -26,7 +26,7 @@ lint: $(VENV)/test/installed
 test: lint
 	$(VENV)/test/bin/python -m pytest
 
-# One wheel, in the oldest TensorFlow that is supported (which needs Python 3.12 or older) and in the newest.
+# Tests one wheel with the oldest TensorFlow that is supported (which needs Python 3.12 or older) and with the newest.
 test-tensorflow-versions:
 	$(PYTHON) -m venv $(VENV)/wheel
 	$(VENV)/wheel/bin/python -m pip wheel --quiet --no-deps --wheel-dir $(VENV)/wheel/dist .
@@ -45,11 +45,11 @@ demo: $(VENV)/demo/installed
 benchmark: $(VENV)/benchmark/installed
 	$(VENV)/benchmark/bin/python -m benchmarks --output out/benchmarks
 
-# Whether they all work and agree with NumPy; nothing is timed.
+# Checks that they all work and agree with NumPy; nothing is timed.
 benchmark-smoke: $(VENV)/benchmark/installed
 	$(VENV)/benchmark/bin/python -m benchmarks --smoke
 
-# The decoder against loops written by hand.
+# Compares the decoder with loops written by hand.
 roofline: $(VENV)/benchmark/installed
 	$(VENV)/benchmark/bin/python -m benchmarks.roofline
 
@@ -57,7 +57,7 @@ roofline: $(VENV)/benchmark/installed
 orders: $(VENV)/benchmark/installed
 	$(VENV)/benchmark/bin/python -m benchmarks.orders
 
-# For developers: an editable install that compiles again at import, with warnings as errors.
+# For developers: an editable install that is compiled again at import, with warnings as errors.
 develop:
 	$(PYTHON) -m venv $(VENV)/develop
 	$(VENV)/develop/bin/python -m pip install --quiet --upgrade pip
@@ -76,8 +76,8 @@ build/preset-%/built: $(CMAKE) $(SOURCES) CMakePresets.json
 	$(CMAKE) --build build/preset-$*
 	touch $@
 
-# With AddressSanitizer and UndefinedBehaviorSanitizer, the first finding ends it: the ops, in a TensorFlow of our own,
-# and the tests of the decoder, but for those that load TensorFlow, which does not run within them.
+# With AddressSanitizer and UndefinedBehaviorSanitizer, until the first finding: the ops, in a small substitute for
+# TensorFlow, and the tests of the decoder, except for those that load TensorFlow, which does not run under sanitizers.
 SANITIZED := $(addprefix tests/test_, decode.py order.py batches.py windows.py reader.py memory_safety.py bad_input.py)
 sanitize: build/preset-sanitize/built
 	ASAN_OPTIONS=handle_sigbus=0 build/preset-sanitize/cpp/tests/test_ops tests/corpus/plans
@@ -90,7 +90,7 @@ sanitize: build/preset-sanitize/built
 	  ASAN_OPTIONS=detect_leaks=0:handle_sigbus=0:handle_segv=0 PYTHONMALLOC=malloc \
 	  $(VENV)/sanitize/bin/python -m pytest -p no:cacheprovider -k "not tensorflow and not tf_data" $(SANITIZED)
 
-# With ThreadSanitizer, which wants addresses where they always are: readers, buffers and ops shared by many threads.
+# With ThreadSanitizer, which needs addresses that are not randomised: readers, buffers and ops shared by many threads.
 sanitize-threads: build/preset-sanitize-threads/built
 	for test in test_ops test_threads; do \
 	  TSAN_OPTIONS=suppressions=cpp/tests/suppressions.txt \
@@ -102,7 +102,7 @@ FUZZ_SECONDS := 600
 fuzz: $(VENV)/test/installed
 	$(VENV)/test/bin/python -m tests.differential --seconds $(FUZZ_SECONDS) $(if $(SEED),--seed $(SEED))
 
-# Plans that somebody changed, for FUZZ_SECONDS; needs Clang, for its libFuzzer. What it finds is in out/fuzz.
+# Mutated plans, for FUZZ_SECONDS; needs Clang for its libFuzzer. Its findings are in out/fuzz.
 fuzz-bytes:
 	@command -v clang++ > /dev/null || { echo "make fuzz-bytes needs clang++ and its libFuzzer: \
 	apt-get install clang libclang-rt-dev, or the packages of your system" >&2; exit 1; }

@@ -68,13 +68,13 @@ def test_decode_takes_whole_files(paths: list[Path], expected: Any) -> None:
     contents = tf.stack([tf.io.read_file(str(path)) for path in paths])
     assert_identical(as_numpy(bft.decode(contents, layout, FEATURES, many=True)), expected)
     with pytest.raises(
-        tf.errors.InvalidArgumentError, match=r"string 1 of 3 bytes is no whole number of records of 48"
+        tf.errors.InvalidArgumentError, match=r"string 1 of 3 bytes is not a whole number of records of 48"
     ):
         bft.decode(tf.constant([b"headfeet!", b"cut"]), layout, FEATURES, many=True)
 
 
 def test_decode_names_the_string_of_another_size(records: Array) -> None:
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"string 2 has 47 bytes, but a record has 48; many=True"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="string 2 has 47 bytes, but a record has 48; use many"):
         bft.decode(tf.tensor_scatter_nd_update(strings(records), [[2]], [b"x" * 47]), RECORD)
     with pytest.raises(TypeError, match="did you mean 'features'"):
         bft.decode(strings(records), RECORD, feature="price")

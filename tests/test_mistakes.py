@@ -182,7 +182,7 @@ def test_a_file_of_another_format_is_called_by_its_name(name: str, tmp_path: Pat
     for files in ([fitting, path], data):
         with pytest.raises(bf.DataError, match=f"looks like {name}: .*{remedy}") as caught:
             bf.open(files, wide)
-        assert "is no whole number of records" in str(caught.value)
+        assert "is not a whole number of records" in str(caught.value)
     assert caught.value.offset == 0
     with pytest.warns(UserWarning, match=rf"ticks\.bin' is read as records, but it looks like {name}") as found:
         reader = bf.open([path, path], "u1")

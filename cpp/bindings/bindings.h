@@ -1,4 +1,4 @@
-// Each function registers one subject with the module; none of them computes.
+// Each function adds the bindings of one subject to the module. Bindings only translate; the core computes.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -1,4 +1,4 @@
-// The one place that turns the core's errors into Python's.
+// The only place that translates errors of the core to exceptions of Python.
 #include <cerrno>
 #include <string>
 

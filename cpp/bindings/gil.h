@@ -8,7 +8,7 @@
 
 namespace binfeed::bindings {
 
-// Hands Python's signals to who is at work, such as Ctrl-C, now and then: asking takes the lock.
+// Lets Python handle signals, such as Ctrl-C, during long work; only now and then, because that takes the lock.
 class SignalCheck {
  public:
   explicit SignalCheck(PyThreadState*& state) : state_(state) {}
@@ -33,8 +33,8 @@ class SignalCheck {
   std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + kInterval;
 };
 
-// Calls work(check), where check() may throw. The lock is not taken back in a destructor: when the interpreter has
-// ended meanwhile, doing so ends the thread by unwinding its stack, which must not meet a destructor.
+// Calls work(check), where check() may throw. The lock is not taken back in a destructor: if the interpreter has been
+// finalised meanwhile, taking it ends the thread by unwinding the stack, which must not start in a destructor.
 template <typename Work>
 void without_gil(Work work) {
   PyThreadState* state = PyEval_SaveThread();

@@ -27,10 +27,10 @@ std::vector<Number> to_vector(const Array<Number>& array) {
 
 using Value = std::uint32_t;
 
-// Adds a step; its number is that of its value.
+// Adds a step and returns its number, which stands for its value.
 Value add(Program& program, Operation operation, std::vector<Value> inputs = {}) {
   const std::size_t number = program.steps.size();
-  require(number < std::numeric_limits<Value>::max(), "there are too many steps");
+  require(number < std::numeric_limits<Value>::max(), "a program can have at most 2^32 - 1 steps");
   program.steps.push_back({std::move(operation), std::move(inputs)});
   return static_cast<Value>(number);
 }

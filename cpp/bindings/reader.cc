@@ -23,10 +23,10 @@ namespace binfeed::bindings {
 namespace {
 
 using Bytes = py::array_t<std::uint8_t, py::array::c_style>;
-// A path, as the file system spells it, or bytes in memory with the name that messages give them.
+// A path in the encoding of the file system, or bytes in memory with a name for messages.
 using Source = std::variant<py::bytes, std::pair<py::bytes, Bytes>>;
 
-// What NumPy calls one output: its dtype, and its shape per record.
+// An output in NumPy's terms: its dtype, and its shape per sample.
 using ArrayType = std::pair<py::dtype, std::vector<py::ssize_t>>;
 
 Files open_files(const std::vector<Source>& sources) {
@@ -88,7 +88,7 @@ class PythonReader {
   }
 
   py::list read(const std::shared_ptr<Order>& order, std::int64_t position, std::int64_t count) const {
-    const std::shared_ptr<const Open> open = opened();  // keeps what is read, should another thread close it
+    const std::shared_ptr<const Open> open = opened();  // keeps the files open, should another thread close the reader
     order->check(position, count);
     BatchBuffers buffers(open->reader->output_bytes(), count);
     without_gil(

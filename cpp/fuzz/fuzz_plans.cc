@@ -1,4 +1,4 @@
-// Any bytes, taken for a plan.
+// Tries any bytes as a plan.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

@@ -1,4 +1,4 @@
-// Changes plans by their structure: bytes changed at random mostly make no plan at all.
+// Mutates plans by their structure: plans with random bytes changed are rarely plans at all.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +26,8 @@ std::size_t below(Random& random, std::size_t count) {
   return std::uniform_int_distribution<std::size_t>(0, count - 1)(random);
 }
 
-// Where numbers go wrong: at zero, near the ends of their range, at half of it; or they are near what they were.
+// A number that is likely to go wrong: near zero, the ends or the middle of the range, a power of two, or the old
+// number.
 template <typename Number>
 Number other_than(Number number, Random& random) {
   using Limits = std::numeric_limits<Number>;
@@ -43,7 +44,7 @@ Number other_than(Number number, Random& random) {
   }
 }
 
-// All that may be changed in a plan.
+// All changes that can be made to a plan.
 class Changes {
  public:
   explicit Changes(Random& random) : random_(random) {}
@@ -131,7 +132,7 @@ class Changes {
     changes_.push_back([this, &chosen, choices] { chosen = static_cast<Choice>(below(random_, choices)); });
   }
 
-  // One more, one less, two that change places; and those of each.
+  // Inserts an item, erases one, swaps two; and the changes of each item.
   template <typename Item, typename AddItem>
   void items(std::vector<Item>& them, AddItem add_item) {
     const auto at = [&random = random_, &them](std::size_t count) {

@@ -19,7 +19,7 @@ constexpr std::size_t round_up(std::size_t value, std::size_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-// Rounded up to one of eight steps per power of two, so that batches of nearly one size share buffers.
+// Rounded up to one of eight steps per power of two, so that batches of nearly the same size can share buffers.
 std::size_t capacity_for(std::size_t bytes) {
   if (bytes <= 512) return round_up(bytes == 0 ? 1 : bytes, BufferPool::kAlignment);
   if (bytes > kHugePage) return round_up(bytes, kHugePage);
@@ -66,7 +66,7 @@ Buffer::~Buffer() {
 }
 
 BufferPool& BufferPool::instance() {
-  // Never destroyed: arrays may outlive every other object of the process.
+  // Never destroyed: arrays may outlive all other objects of the process.
   static auto* const pool = new BufferPool;
   return *pool;
 }
@@ -151,7 +151,7 @@ BufferPool::Statistics BufferPool::statistics() const {
 BatchBuffers::BatchBuffers(std::span<const std::size_t> row_bytes, std::int64_t rows) {
   for (const std::size_t bytes : row_bytes) {
     byte_counts_.push_back(
-        checked_output_bytes(bytes, static_cast<std::uint64_t>(rows), "a batch, bytes of a sample x samples"));
+        checked_output_bytes(bytes, static_cast<std::uint64_t>(rows), "a batch (bytes of a sample x samples)"));
     buffers_.push_back(BufferPool::instance().acquire(byte_counts_.back()));
     bytes_.push_back(buffers_.back().bytes());
   }

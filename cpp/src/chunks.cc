@@ -17,7 +17,9 @@ std::int64_t ceiling(std::int64_t dividend, std::int64_t divisor) {
 Chunks::Chunks(const Schedule& schedule, std::int64_t first, std::int64_t step, std::int64_t batches, std::int64_t size)
     : first_(first), step_(step), size_(size) {
   require(first >= 0 && step >= 1 && batches >= 0 && size >= 1,
-          "the numbers of batches and of a chunk are out of range");
+          "chunks are out of range: first " + std::to_string(first) + " and batches " + std::to_string(batches) +
+              " must be at least 0, step " + std::to_string(step) + " and size " + std::to_string(size) +
+              " at least 1");
   if (batches == 0) return;
   checked_add(first, checked_multiply(batches - 1, step, "number of a batch"), "number of a batch");
   ends_alone_ = !schedule.has_full_batches_only();
@@ -25,7 +27,7 @@ Chunks::Chunks(const Schedule& schedule, std::int64_t first, std::int64_t step, 
   const std::int64_t in_another = std::max(schedule.batches_of_another_epoch(), in_first);
   if (step == 1) {
     period_ = std::max<std::int64_t>(in_another, 1);
-    // As if the first epoch were a whole one, whose end is left.
+    // As if the first epoch were a whole one and only its end were left.
     begin_ = checked_add(period_ - in_first, first, "number of a batch");
   } else {
     const bool is_one_epoch = schedule.batches() == in_first;

@@ -24,14 +24,14 @@ using kernels::Arithmetic;
 using kernels::Block;
 using kernels::Kernels;
 
-// What passes between the steps of one block should fit the first-level cache, source and target beside it.
+// The values between the passes of one block should fit into the first-level cache, along with source and target.
 constexpr std::size_t kBlockBytes = 12 << 10;
 constexpr std::size_t kMaxBlockRecords = 1024;
-// Elements per row up to which loops are slow at rows with gaps between them: these are brought together first, and
-// taken apart in the end.
+// Loops are slow on rows of up to this many elements if there are gaps between them. Such rows are copied together
+// first, and spread out again at the end.
 constexpr std::size_t kShortRow = 32;
 
-// Which arithmetic an operation is, and its operand; without one it is none.
+// The arithmetic and the operand of an operation; null for an operation that has none.
 struct WithOperand {
   Arithmetic arithmetic{};
   const std::vector<double>* operand = nullptr;
@@ -46,14 +46,14 @@ WithOperand with_operand(const Operation& operation) {
   return {};
 }
 
-// Two operations that one pass does, with the same roundings.
+// The arithmetic that does both operations in one pass, with the same roundings, if there is one.
 std::optional<Arithmetic> fused(Arithmetic first, Arithmetic second) {
   if (first == Arithmetic::kMultiply && second == Arithmetic::kAdd) return Arithmetic::kMultiplyAdd;
   if (first == Arithmetic::kSubtract && second == Arithmetic::kDivide) return Arithmetic::kSubtractDivide;
   return std::nullopt;
 }
 
-// Whether kernels' quotient() of x, or of x - subtracted, is the rounded quotient of every value x of the type.
+// Whether quotient() of the kernels gives the bits of (x - subtracted) / divisor for every value x of the type.
 bool divides_exactly(ElementType type, float subtracted, float divisor, float reciprocal) {
   const bool is_signed = type == ElementType::kInt8 || type == ElementType::kInt16;
   const std::int32_t count = element_bytes(type) == 1 ? 1 << 8 : 1 << 16;
@@ -67,8 +67,8 @@ bool divides_exactly(ElementType type, float subtracted, float divisor, float re
   return true;
 }
 
-// The arithmetic that divides without dividing, if it gives the same bits: then the reciprocals are put behind the
-// divisors. `subtracted` are the first operands of (x - a) / b.
+// The arithmetic that multiplies by reciprocals instead of dividing, if it gives the same bits; then the reciprocals
+// are appended to `divisors`. `subtracted` holds the operands a of (x - a) / b.
 std::optional<Arithmetic> as_quotient(Arithmetic arithmetic, ElementType type, const std::vector<double>& subtracted,
                                       std::vector<double>& divisors) {
   constexpr std::size_t kMaxValuesToTry = 1 << 19;
@@ -89,7 +89,7 @@ std::optional<Arithmetic> as_quotient(Arithmetic arithmetic, ElementType type, c
   return is_divide ? Arithmetic::kQuotient : Arithmetic::kSubtractQuotient;
 }
 
-// The number of equal planes if `offsets` takes one element of each plane in turn (channels last), else 0.
+// The number of equal planes if `offsets` take one element of each plane in turn (channels last), else 0.
 std::size_t planes_of(std::span<const std::uint32_t> offsets, std::size_t bytes) {
   const auto second = std::find(offsets.begin(), offsets.end(), bytes);
   const auto planes = static_cast<std::size_t>(second - offsets.begin());
@@ -111,7 +111,7 @@ std::size_t last_of(std::span<const std::uint32_t> offsets) {
   return offsets.empty() ? 0 : *std::max_element(offsets.begin(), offsets.end());
 }
 
-// Bytes of the row from the load's offset to its end.
+// Bytes of the row from the load's offset to the end of its last element.
 std::uint64_t extent(const Load& load) {
   const std::size_t bytes = element_bytes(load.type);
   if (load.packing.packing != Packing::kNone) {
@@ -126,17 +126,18 @@ void require_packing(const Load& load) {
   const PackingSpec& packing = load.packing;
   const std::size_t bytes = element_bytes(load.type);
   const bool is_pair = packing.packing == Packing::kWfdb212;
-  require(packing.bits > 0 && packing.bits <= 16 && (!is_pair || packing.bits == 12) &&
-              bytes == (packing.bits <= 8 ? 1u : 2u),
-          "packed numbers do not fit their type");
+  require(
+      packing.bits > 0 && packing.bits <= 16 && (!is_pair || packing.bits == 12) &&
+          bytes == (packing.bits <= 8 ? 1u : 2u),
+      "packed numbers of " + std::to_string(packing.bits) + " bits do not fit " + std::string(element_name(load.type)));
   const bool are_there =
       load.offsets.empty() ? load.elements == packing.elements : last_of(load.offsets) / bytes < packing.elements;
-  require(are_there, "a load takes all packed numbers, or lists some of them");
+  require(are_there, "a load must take all packed numbers of its field, or list some of them");
 }
 
-// The number of the first step that makes the same value as each: a common part of two outputs is worked out once.
+// For each step, the number of the first one that makes the same value: what outputs have in common is computed once.
 std::vector<std::uint32_t> first_equals(const std::vector<Step>& steps, const std::vector<ValueShape>& shapes) {
-  // Longer ones are rarely equal, and comparing them takes memory.
+  // Longer steps are rarely equal, and comparing them takes memory.
   constexpr std::size_t kMaxKeyBytes = 1 << 16;
   std::map<std::string, std::uint32_t> known;
   std::vector<std::uint32_t> firsts;
@@ -158,13 +159,13 @@ std::vector<std::uint32_t> first_equals(const std::vector<Step>& steps, const st
   return firsts;
 }
 
-// A value on its way: where it lies now, and as what.
+// A value between two passes: where it lies, and in which form.
 struct Value {
   std::size_t place = 0;
   std::size_t elements = 0;
   ElementType type{};
   bool is_swapped = false;
-  bool is_loaded = false;  // as the source has it: a bool may be any byte
+  bool is_loaded = false;  // as it is in the source: a bool may be any byte
 };
 
 // Turns the steps of a program into passes.
@@ -191,7 +192,7 @@ class Lowering {
   }
 
  private:
-  // Part of an output's row, for a value.
+  // The part of an output's row that a value fills.
   struct Slot {
     std::size_t output;
     std::size_t offset;
@@ -223,20 +224,20 @@ class Lowering {
 
   std::size_t input_of(std::size_t number) const { return firsts_[steps_[number].inputs[0]]; }
 
-  // The only step that takes this one's value, if nothing else does.
+  // The step that uses this one's value, if nothing else does.
   std::optional<std::size_t> only_user_of(std::size_t number) const {
     const bool is_only = uses_[number] == 1 && slots_[number].empty();
     return is_only ? std::optional(user_[number]) : std::nullopt;
   }
 
-  // Whether one pass does this step and its only user together.
+  // Whether this step is done in one pass with its only user.
   bool is_left_to_its_user(std::size_t number) const {
     const auto user = only_user_of(number);
     const auto operand = with_operand(steps_[number].operation);
     if (!user || !operand) return false;
     if (const auto next = with_operand(steps_[*user].operation))
       return fused(operand.arithmetic, next.arithmetic).has_value();
-    // Rounding to float32 happens on the way out, too.
+    // Arithmetic in float64 can also round its results to float32.
     const auto* cast = std::get_if<Cast>(&steps_[*user].operation);
     return cast != nullptr && cast->type == ElementType::kFloat32 && shapes_[number].type == ElementType::kFloat64;
   }
@@ -252,7 +253,8 @@ class Lowering {
     fill_slots(slots_[number], before);
   }
 
-  // Puts the value into the rows of the outputs that it is part of: the last pass writes to the first of them itself.
+  // Puts the value into the rows of its outputs. The last pass writes to the first of them directly, unless that is
+  // slow.
   void fill_slots(std::span<const Slot> slots, std::size_t passes_before) {
     const bool has_pass = passes.size() > passes_before && passes.back().target == value_.place;
     if (has_pass && !leaves_gaps(passes.back(), slots[0])) {
@@ -280,7 +282,7 @@ class Lowering {
     places[place].offset = slot.offset;
   }
 
-  // What a table has for the value as it is, in either byte order.
+  // The entry of a table of kernels for the value's current type and byte order.
   template <typename Table>
   const auto& entry_of(const Table& table) const {
     return table[index_of(value_.type)][value_.is_swapped ? 1 : 0];
@@ -291,7 +293,7 @@ class Lowering {
     return places.size() - 1;
   }
 
-  // A pass from where the value lies to a new place, where it has so many elements of so many bytes.
+  // Adds a pass from the value's place to a new one, where it has `elements` elements of `target_bytes` bytes each.
   Pass& add_pass(std::function<void(const Block&)> loop, std::size_t elements, std::size_t source_bytes,
                  std::size_t target_bytes) {
     const std::size_t bytes = checked_output_bytes(elements, target_bytes, "bytes between two operations");
@@ -305,11 +307,11 @@ class Lowering {
     return passes.back();
   }
 
-  // The pass of an operation on every element. `loop` is called with the block and then the arguments.
+  // Adds the pass of an operation on every element. `loop` is called with the block and then the arguments.
   template <typename Loop, typename... Arguments>
   void apply(Loop loop, ElementType to, Arguments... arguments) {
     if (loop == nullptr) {
-      throw Error(ErrorKind::kArgument, "no loop does this operation on " + std::string(element_name(value_.type)));
+      throw Error(ErrorKind::kArgument, "this operation is not supported on " + std::string(element_name(value_.type)));
     }
     close_gaps();
     add_pass([loop, arguments...](const Block& block) { loop(block, arguments...); }, value_.elements,
@@ -322,7 +324,7 @@ class Lowering {
     value_.is_swapped = value_.is_loaded = false;
   }
 
-  // Short rows in a source are brought together once, whoever takes them.
+  // Copies short rows of a source together, once for all steps that use them.
   void close_gaps() {
     const Place source = places[value_.place];
     if (source.area != Place::Area::kSource || value_.elements <= 1 || value_.elements > kShortRow) return;
@@ -342,20 +344,23 @@ class Lowering {
   }
 
   void require_native() const {
-    if (value_.is_swapped) throw Error(ErrorKind::kArgument, "an operation meets values in the other byte order");
+    if (value_.is_swapped)
+      throw Error(ErrorKind::kArgument, "an operation on bytes got values in the other byte order");
   }
 
-  // The values are in the machine's byte order afterwards, also where they have the type already.
+  // Afterwards the values are in the machine's byte order, even if they already had the type.
   void cast_to(ElementType to) {
     if (to != value_.type || value_.is_swapped) convert(to);
   }
   void convert(ElementType to) { apply(entry_of(kernels_.convert)[index_of(to)], to); }
 
-  // As a type that outputs may have.
+  // Makes the value one of a type that outputs may have, in the machine's byte order.
   void make_native() { cast_to(value_type(value_.type)); }
 
   void lower(const Load& load, std::size_t) {
-    require(checked_add(load.offset, extent(load), "end of a field") <= record_bytes_, "a load leaves its row");
+    const std::uint64_t end = checked_add(load.offset, extent(load), "end of a field");
+    require(end <= record_bytes_,
+            "a load ends at byte " + std::to_string(end) + ", but a row has " + std::to_string(record_bytes_));
     const std::size_t bytes = element_bytes(load.type);
     value_ = {.elements = load.elements, .type = load.type, .is_swapped = load.is_swapped, .is_loaded = true};
     used_begin = std::min<std::size_t>(used_begin, load.offset);
@@ -424,7 +429,7 @@ class Lowering {
   void lower(const Subtract&, std::size_t number) { compute(number, shapes_[number].type); }
   void lower(const Divide&, std::size_t number) { compute(number, shapes_[number].type); }
 
-  // The arithmetic of a step, and of the one before it if that was left to it.
+  // Adds the pass of a step's arithmetic, together with that of the step before it if that was left to this one.
   void compute(std::size_t number, ElementType to) {
     std::size_t input = input_of(number);
     auto [arithmetic, operand] = with_operand(steps_[number].operation);
@@ -438,7 +443,7 @@ class Lowering {
     }
     value_ = values_[input];
     const std::size_t count = std::max(first.size(), second.size());
-    // Kernels know operands that are all single or all per element.
+    // Kernels take operands that are all single or all per element.
     for (auto* operands : {&first, &second}) {
       if (operands->size() == 1) operands->resize(count, operands->front());
     }
@@ -457,7 +462,7 @@ class Lowering {
   void add_arithmetic(Loop loop, ElementType to, const std::vector<double>& a, const std::vector<double>& b,
                       bool is_per_element) {
     if (loop == nullptr) {
-      throw Error(ErrorKind::kArgument, "no loop does this operation on " + std::string(element_name(value_.type)));
+      throw Error(ErrorKind::kArgument, "this operation is not supported on " + std::string(element_name(value_.type)));
     }
     const auto rounded = [](const std::vector<double>& numbers) {
       return std::vector<C>(numbers.begin(), numbers.end());
@@ -488,7 +493,7 @@ class Lowering {
     apply(entry_of(kernels_.is_missing), ElementType::kBool, is_missing.missing);
   }
 
-  // Halves have no comparisons of their own.
+  // float16 and bfloat16 have no comparisons of their own, so their values are compared as float32.
   template <typename Apply>
   void on_comparable(Apply apply_as) {
     const ElementType type = value_type(value_.type);
@@ -530,7 +535,7 @@ class Lowering {
     become(ElementType::kFloat32);
   }
 
-  // Places in scratch memory share it, if one is written when the other was last read.
+  // Places share scratch memory if one is written after the other was last read.
   void assign_scratch() {
     std::vector<std::size_t> last_read(places.size());
     for (std::size_t i = 0; i < passes.size(); ++i) last_read[passes[i].source] = i;
@@ -566,14 +571,14 @@ class Lowering {
   const Kernels& kernels_;
   std::vector<ValueShape> shapes_;
   std::vector<std::uint32_t> firsts_;
-  // By step: how many steps and slots take its value, the last of these steps, and the slots.
+  // By step: how many steps and slots use its value, one of these steps, and the slots.
   std::vector<std::size_t> uses_;
   std::vector<std::size_t> user_;
   std::vector<std::vector<Slot>> slots_;
   std::vector<Value> values_;
-  // Source, offset and bytes of short rows -> where they were brought together.
+  // Source, offset and bytes of short rows -> the place that they were copied to.
   std::map<std::array<std::size_t, 3>, std::size_t> together_;
-  Value value_;  // that is worked on
+  Value value_;  // the current one
 
  public:
   std::vector<Pass> passes;
@@ -590,7 +595,7 @@ class Lowering {
 DecodePlan::DecodePlan(std::size_t record_bytes, const Program& program, const std::vector<std::size_t>& outputs,
                        std::string_view instruction_set)
     : record_bytes_(record_bytes) {
-  const DefaultFloatingPoint floating_point;  // parameters are rounded to the types that compute
+  const DefaultFloatingPoint floating_point;  // operands are rounded to the compute types
   Lowering lowered(record_bytes, program, outputs, kernels_of(instruction_set));
   passes_ = std::move(lowered.passes);
   places_ = std::move(lowered.places);

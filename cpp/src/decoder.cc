@@ -14,7 +14,7 @@ namespace {
 
 using kernels::Block;
 
-// Memory of this thread, for what passes from one step to the next.
+// Memory of this thread for the values between passes.
 class Scratch {
  public:
   explicit Scratch(std::size_t bytes) {
@@ -28,7 +28,7 @@ class Scratch {
   static std::byte* bytes() { return memory().data(); }
 
  private:
-  // What a thread keeps when it has decoded: blocks are that large only where rows are.
+  // What a thread keeps between calls. Only very large rows need more.
   static constexpr std::size_t kMaxKeptBytes = 2 << 20;
 
   static std::vector<std::byte>& memory() {
@@ -37,7 +37,7 @@ class Scratch {
   }
 };
 
-// Where the value of a place begins in this block, and how far its rows are apart.
+// Where the value of a place begins in this block, and the distance between its rows.
 struct Located {
   std::byte* first;
   std::size_t stride;
@@ -62,7 +62,7 @@ class BlockDecoder {
     switch (place.area) {
       case Place::Area::kSource: {
         const auto [first, stride] = sources_[place.index];
-        return {const_cast<std::byte*>(first) + begin * stride + place.offset, stride};  // which no pass writes
+        return {const_cast<std::byte*>(first) + begin * stride + place.offset, stride};  // no pass writes there
       }
       case Place::Area::kScratch:
         return {Scratch::bytes() + place.offset * plan_.block_records(), place.bytes};

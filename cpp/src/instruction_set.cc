@@ -14,7 +14,7 @@ struct InstructionSet {
   bool (*is_supported)();
 };
 
-// From the plainest to the best.
+// In order from the most basic to the best.
 constexpr InstructionSet kInstructionSets[] = {
     {"baseline", &kernels::kBaseline, [] { return true; }},
 #if defined(__x86_64__)
@@ -71,7 +71,7 @@ const kernels::Kernels& kernels_of(std::string_view instruction_set) {
     if (set.name == instruction_set && set.is_supported()) return *set.kernels;
   }
   throw Error(ErrorKind::kArgument, "the instruction set '" + std::string(instruction_set) +
-                                        "' is unknown or not supported by this machine, which has " +
+                                        "' is unknown or not supported by this machine, which supports " +
                                         joined(supported_instruction_sets()));
 }
 

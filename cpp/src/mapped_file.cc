@@ -37,7 +37,7 @@ std::uint64_t find_host() {
 const std::uint64_t kHost = find_host();
 const auto kPageBytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 
-// Whether the file system numbers its files anew when it forgets them, as those in user space may.
+// Whether the file system may number the same file anew, as file systems in user space may.
 bool has_passing_inodes([[maybe_unused]] int descriptor) {
 #if defined(__linux__)
   constexpr long kFuse = 0x65735546;
@@ -62,7 +62,7 @@ class OpenFile {
  public:
   explicit OpenFile(const std::string& path) {
     if (path.find('\0') != std::string::npos) throw Error::system(EINVAL, path);
-    // Non-blocking: a pipe must be refused, not waited for.
+    // Non-blocking, so that a pipe is refused rather than waited for.
     descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor_ < 0) throw Error::system(errno, path);
     struct stat status{};
@@ -87,7 +87,7 @@ class OpenFile {
  private:
   static int check(mode_t mode) {
     if (S_ISDIR(mode)) return EISDIR;
-    return S_ISREG(mode) ? 0 : ENODEV;  // what mmap says of a pipe or a socket
+    return S_ISREG(mode) ? 0 : ENODEV;  // as mmap reports for a pipe or a socket
   }
 
   int descriptor_;
@@ -122,7 +122,7 @@ struct MappedFile::Mapping {
         guard(std::in_place, bytes, size),
         witness(find_witness()) {}
   ~Mapping() {
-    guard.reset();  // the addresses may be somebody else's next
+    guard.reset();  // first, because another mapping may get the addresses next
     ::munmap(const_cast<std::byte*>(bytes), size);
   }
   Mapping(const Mapping&) = delete;
@@ -134,14 +134,14 @@ struct MappedFile::Mapping {
     return static_cast<const std::byte*>(mapping);
   }
 
-  // Of the last page: if it is gone altogether, any byte of it tells.
+  // Searches the last page only. If all of it is zero, takes its first byte, which still faults once the page is gone.
   Witness find_witness() const {
     std::size_t at = size - 1;
     for (const std::size_t page = at / kPageBytes * kPageBytes; at > page && bytes[at] == std::byte{0};) --at;
     return {bytes + at, bytes[at]};
   }
 
-  FileIdentity identity;  // as this machine has it, where that of the plan may be another one's
+  FileIdentity identity;  // on this machine; that of a plan may come from another one
   std::size_t size;
   const std::byte* bytes;
   std::optional<PageGuard> guard;
@@ -157,7 +157,7 @@ MappedFile::MappedFile(std::string name, const std::byte* bytes, std::uint64_t s
 
 MappedFile::~MappedFile() {
   if (mapping_.load() == nullptr) return;
-  const Mappings::Use use;  // nobody makes room meanwhile
+  const Mappings::Use use;  // keeps others from unmapping files meanwhile
   Mappings::instance().remove(*this);
   unmap();
 }
@@ -168,7 +168,7 @@ const std::byte* MappedFile::bytes() const {
   return (mapping != nullptr ? *mapping : map()).bytes;
 }
 
-// Threads that map the file at the same time each do; all but one let go of it again. There is no lock to wait for.
+// Takes no lock: if several threads map the file at the same time, one mapping is kept and the others are dropped.
 const MappedFile::Mapping& MappedFile::map() const {
   PageGuard::install_handler();
   const OpenFile file(path_);
@@ -191,11 +191,11 @@ MappedFile::Witness MappedFile::witness() const {
 void MappedFile::check_after_reading() const {
   const Mapping* const mapping = mapping_.load(std::memory_order_acquire);
   if (mapping == nullptr) return;  // bytes in memory
-  // In this order: asking a witness may fault, too.
+  // The witness comes first, because reading it may fault as well.
   if (!mapping->witness.is_true() || mapping->guard->has_faulted() || is_shorter(*mapping)) throw_changed();
 }
 
-// Sees as well that a file lost zeros at its end, as long as it has its path.
+// Also notices that a file lost zeros at its end, as long as it is still found at its path.
 bool MappedFile::is_shorter(const Mapping& mapping) const {
   const FileIdentity& then = mapping.identity;
   struct stat status{};
@@ -209,9 +209,9 @@ void MappedFile::throw_changed() const {
   try {
     now = OpenFile(path_).identity();
   } catch (const Error&) {
-    // It is gone altogether by now.
+    // It can no longer be opened.
   }
-  if (now.is_still(identity_)) throw Error::system(EIO, path_);  // so it was the disk that had no page
+  if (now.is_still(identity_)) throw Error::system(EIO, path_);  // the disk failed to provide the page
   throw changed(path_, identity_, now);
 }
 
@@ -231,7 +231,7 @@ void MappedFile::will_need(std::uint64_t begin, std::uint64_t end) const noexcep
   try {
     ::madvise(const_cast<std::byte*>(bytes() + begin), end - begin, MADV_WILLNEED);
   } catch (const std::exception&) {
-    // Whoever reads the file will say so.
+    // The error is reported when the file is read.
   }
 }
 

@@ -15,7 +15,7 @@
 namespace binfeed {
 namespace {
 
-// What the system allows where it does not say.
+// Linux's default, for systems that do not report their limit.
 constexpr std::size_t kUsualLimit = 65530;
 
 std::size_t find_limit() {
@@ -24,7 +24,7 @@ std::size_t find_limit() {
     const unsigned long long limit = std::strtoull(asked, &end, 10);
     if (*end != 0 || limit == 0) {
       throw Error(ErrorKind::kArgument,
-                  "BINFEED_MAX_MAPPED_FILES must be a number of files, not '" + std::string(asked) + "'");
+                  "BINFEED_MAX_MAPPED_FILES must be a number of files, at least 1, not '" + std::string(asked) + "'");
     }
     return limit;
   }
@@ -45,7 +45,7 @@ const AtLoad mappings_at_load([] { Mappings::instance(); });
 }  // namespace
 
 Mappings::Mappings() : limit_(find_limit()) {
-  // Threads that were reading are not in the child.
+  // Threads that were reading do not exist in the child.
   ::pthread_atfork(nullptr, nullptr, [] { instance().uses_.store(0); });
 }
 
@@ -66,11 +66,11 @@ void Mappings::leave() {
   if (uses_.fetch_sub(1) == (kMakingRoom | 1)) uses_.notify_all();
 }
 
-// Unmaps an eighth of the files, so that it happens rarely, once nobody reads.
+// Waits until nobody reads, then unmaps an eighth of the files, so that this happens rarely.
 void Mappings::make_room() {
   std::uint32_t uses = uses_.load();
   do {
-    if ((uses & kMakingRoom) != 0) return;  // another thread does
+    if ((uses & kMakingRoom) != 0) return;  // another thread is making room
   } while (!uses_.compare_exchange_weak(uses, uses | kMakingRoom));
   while ((uses = uses_.load()) != kMakingRoom) uses_.wait(uses);
 

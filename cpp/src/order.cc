@@ -12,9 +12,9 @@ namespace binfeed {
 
 void Order::check(std::int64_t position, std::int64_t count) const {
   if (position < 0 || count < 0 || count > size_ - position) {
-    // No sum here: it may not be a number.
+    // Not as a range: its end may overflow.
     throw Error(ErrorKind::kIndex, std::to_string(count) + " positions from " + std::to_string(position) +
-                                       " on are not all within the " + std::to_string(size_) + " samples there are");
+                                       " on are not all within the " + std::to_string(size_) + " samples of the order");
   }
 }
 
@@ -54,11 +54,11 @@ class ListedOrder final : public Order {
   std::vector<std::int64_t> samples_;
 };
 
-// tf.data keeps `cycle_length` slots and visits them round after round. A visit to a slot gives up to `block_length`
-// samples of the slot's file; a visit that finds the end of the file before the block is full empties the slot, and
-// the next visit fills it with the next file. So a file of n samples takes n / block_length full visits and one more,
-// with the n % block_length samples left (perhaps none). From that follow, once for all, the round in which each file
-// starts, and the number of samples given before any round.
+// tf.data keeps `cycle_length` slots and visits them in rounds. A visit to a slot yields up to `block_length` samples
+// of the slot's file. A visit that reaches the end of the file before the block is full empties the slot, and the next
+// visit fills it with the next file. So a file of n samples takes n / block_length full visits and one more, which
+// yields the remaining n % block_length samples (perhaps none). This determines in advance the round in which each file
+// starts, and how many samples come before any round.
 class InterleavedOrder final : public Order {
  public:
   InterleavedOrder(std::vector<std::int64_t> starts, std::int64_t cycle_length, std::int64_t block_length)
@@ -73,7 +73,7 @@ class InterleavedOrder final : public Order {
     std::size_t file;
     std::int64_t first_round;
   };
-  // From `round` on, each round gives `per_round` samples; `given` were given before it.
+  // From `round` on, each round yields `per_round` samples; `given` samples come before it.
   struct Segment {
     std::int64_t round;
     std::int64_t given;
@@ -84,7 +84,7 @@ class InterleavedOrder final : public Order {
   std::int64_t full_visits(std::size_t file) const { return samples(file) / block_length_; }
 
   void assign_slots() {
-    using Turn = std::pair<std::int64_t, std::size_t>;  // the round in which a slot is free, the slot
+    using Turn = std::pair<std::int64_t, std::size_t>;  // the round in which a slot becomes free, and the slot
     std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns;
     for (std::size_t slot = 0; slot < slots_.size(); ++slot) turns.emplace(0, slot);
 
@@ -95,7 +95,7 @@ class InterleavedOrder final : public Order {
       slots_[slot].push_back({file, round});
       const std::int64_t last = round + full_visits(file);
       const std::int64_t left = samples(file) % block_length_;
-      // A file that has no full visit never adds one, so that no sum exceeds the number of samples.
+      // A file without a full visit must not add one, so that no sum exceeds the number of samples.
       const std::int64_t full = last > round ? block_length_ : 0;
       changes[round] += full;
       changes[last] += left - full;
@@ -138,7 +138,8 @@ class InterleavedOrder final : public Order {
     }
   }
 
-  // What the visit to a slot in `round` gives. `next` is where the search begins; rounds only grow.
+  // The samples that the visit to a slot in `round` yields. The search for its file begins at `next`: rounds only
+  // increase.
   Run visit_in(const std::vector<Visits>& slot, std::int64_t round, std::size_t& next) const {
     const auto after = [&](std::size_t i) { return i + 1 < slot.size() && slot[i + 1].first_round <= round; };
     if (next == 0 && after(0)) {
@@ -193,7 +194,7 @@ class ShardedOrder final : public Order {
     });
   }
 
-  // Calls visit(position, count) for stretches of the whole epoch.
+  // Calls visit(position, count) for the stretches of the whole epoch that these positions of the shard stand for.
   template <typename Visit>
   void for_each_stretch(std::int64_t position, std::int64_t count, Visit visit) const {
     if (sharding_.shards == 1) {
@@ -205,7 +206,7 @@ class ShardedOrder final : public Order {
       const std::int64_t within = is_full ? position % sharding_.batch_size : position - in_full_batches_;
       const std::int64_t batch_size = is_full ? sharding_.batch_size : size() - in_full_batches_;
       const std::int64_t now = std::min(count, batch_size - within);
-      // Where all shards' batches of this turn begin, and within them this shard's.
+      // The batches of all shards follow each other from `turn` on.
       const std::int64_t turn = sharding_.first + (position - within) * sharding_.shards;
       visit_wrapped(turn + sharding_.shard * batch_size + within, now, visit);
       position += now;
@@ -213,7 +214,7 @@ class ShardedOrder final : public Order {
     }
   }
 
-  // Padding goes on at the start of the epoch.
+  // Padding wraps around to the start of the epoch.
   template <typename Visit>
   void visit_wrapped(std::int64_t position, std::int64_t count, Visit visit) const {
     while (count > 0) {
@@ -238,7 +239,7 @@ OrderPointer listed_order(std::vector<std::int64_t> samples, std::int64_t size) 
   for (const std::int64_t sample : samples) {
     if (sample < 0 || sample >= size) {
       throw Error(ErrorKind::kIndex, "there is no sample " + std::to_string(sample) + ": the reader has " +
-                                         std::to_string(size) + ", from 0 on");
+                                         std::to_string(size) + " samples, numbered from 0");
     }
   }
   return std::make_shared<ListedOrder>(std::move(samples));
@@ -249,7 +250,7 @@ OrderPointer interleaved_order(std::vector<std::int64_t> starts, std::int64_t cy
     throw Error(ErrorKind::kArgument, "cycle_length and block_length must be at least 1, not " +
                                           std::to_string(cycle_length) + " and " + std::to_string(block_length));
   }
-  // One file at a time is one file after the other, whatever the blocks.
+  // With one file at a time, files follow each other whatever the length of a block.
   if (cycle_length == 1) return sequential_order(starts.back());
   return std::make_shared<InterleavedOrder>(std::move(starts), cycle_length, block_length);
 }
@@ -257,7 +258,7 @@ OrderPointer interleaved_order(std::vector<std::int64_t> starts, std::int64_t cy
 OrderPointer sharded_order(const OrderPointer& order, const Sharding& sharding) {
   if (sharding.shards < 1 || sharding.shard < 0 || sharding.shard >= sharding.shards) {
     throw Error(ErrorKind::kArgument, "there is no shard " + std::to_string(sharding.shard) + " of " +
-                                          std::to_string(sharding.shards) + ": they are numbered from 0 on");
+                                          std::to_string(sharding.shards) + ": shards are numbered from 0");
   }
   order->check(sharding.first, 0);
   return std::make_shared<ShardedOrder>(order, sharding);

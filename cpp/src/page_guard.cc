@@ -13,9 +13,9 @@
 
 namespace binfeed {
 
-// A mapping that the handler knows. Slots are never freed, only used again: the handler may be looking at one. It tells
-// by the version, odd while a slot changes, whether it saw both ends of one and the same mapping; that of the page that
-// faulted does not change, as somebody is reading it.
+// A mapping that the handler knows. Slots are never freed, only reused, because the handler may be reading one. The
+// version, which is odd while a slot changes, tells it whether it saw both ends of the same mapping. The slot of the
+// page that faulted does not change, because somebody is reading that mapping.
 struct PageGuard::Slot {
   std::atomic<std::uint32_t> version = 0;
   std::atomic<std::uintptr_t> begin = 0;
@@ -43,7 +43,7 @@ struct PageGuard::Slot {
 struct PageGuardAccess {
   using Slot = PageGuard::Slot;
 
-  // Slots that no guard has, so that one is found at once however many mappings there are.
+  // Slots without a guard, so that one is found at once however many mappings there are.
   struct Free {
     ProcessMutex mutex;
     std::vector<Slot*> slots;
@@ -71,20 +71,20 @@ struct PageGuardAccess {
     free().slots.push_back(slot);
   }
 
-  // What follows is all that the signal handler touches: atomics and system calls.
+  // The signal handler uses nothing but what follows: atomics and system calls.
   static_assert(std::atomic<std::uintptr_t>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
   static std::atomic<Slot*> slots;
   static std::atomic<bool> any_has_faulted;
   static const std::uintptr_t page_bytes;
 
-  // Puts zeros in place of the page at `address` and of all behind it if they belong to a guarded mapping: what comes
-  // after the end of a file is missing as well.
+  // If `address` is in a guarded mapping, puts zeros in place of its page and of all pages after it: they are beyond
+  // the end of the file as well.
   static bool replace_pages(std::uintptr_t address) {
     for (Slot* slot = slots.load(); slot != nullptr; slot = slot->next) {
       const std::uintptr_t end = slot->end_if_at(address);
       if (end == 0) continue;
-      // Noted first: other threads do not fault at the zeros, but must know of them.
+      // Noted first: other threads do not fault on the zeros, but must know about them.
       slot->has_faulted = true;
       any_has_faulted = true;
       const std::uintptr_t page = address & ~(page_bytes - 1);
@@ -101,13 +101,13 @@ const std::uintptr_t PageGuardAccess::page_bytes = static_cast<std::uintptr_t>(:
 
 namespace {
 
-// The handler that was there before ours. A pointer to it is swapped, so that the signal handler sees it whole; old
-// ones are kept, for it may be looking at one. There are as many as times somebody replaced our handler.
+// The handler that was installed before ours. Only the pointer is swapped, so that the signal handler never sees half
+// of it. Old ones are kept, because it may be reading one; there is one for each time that somebody replaced our
+// handler.
 std::atomic<const struct sigaction*> previous_action = nullptr;
 thread_local volatile sig_atomic_t is_passing_on __attribute__((tls_model("initial-exec"))) = 0;
 
-// Whether the signal is a fault, rather than sent by somebody. Apple's system on arm64 calls every one of them an error
-// of alignment.
+// Whether the signal is a fault and was not sent by somebody. macOS on arm64 reports every fault as an alignment error.
 bool is_fault(const siginfo_t* info) {
 #if defined(__APPLE__)
   if (info == nullptr) return false;
@@ -117,7 +117,7 @@ bool is_fault(const siginfo_t* info) {
 #endif
 }
 
-// Whether the fault is that of a page which a mapping should have.
+// Whether the fault may be a missing page of a mapping.
 bool is_missing_page(const siginfo_t* info) {
 #if defined(__APPLE__)
   return is_fault(info);
@@ -130,11 +130,11 @@ void die_by_default(int signal, const siginfo_t* info) {
   struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   ::sigaction(signal, &standard, nullptr);
-  // A fault comes again when this handler returns. What was sent does not.
+  // A fault occurs again when this handler returns. A signal that was sent does not.
   if (!is_fault(info)) ::raise(signal);
 }
 
-// Calls the handler that was there before. If it calls ours in turn, nobody wants the signal.
+// Calls the handler that was installed before. If it calls ours in turn, nobody handles the signal.
 void pass_on(int signal, siginfo_t* info, void* context) {
   const struct sigaction* const previous = previous_action.load();
   if (previous == nullptr || is_passing_on != 0) {
@@ -145,7 +145,7 @@ void pass_on(int signal, siginfo_t* info, void* context) {
   if ((previous->sa_flags & SA_SIGINFO) != 0) {
     previous->sa_sigaction(signal, info, context);
   } else if (previous->sa_handler == SIG_IGN && !is_fault(info)) {
-    // Ignored, as it was to be. A fault cannot be: the instruction would fault forever.
+    // Ignored as before. A fault cannot be ignored: the instruction would fault forever.
   } else if (previous->sa_handler == SIG_DFL || previous->sa_handler == SIG_IGN) {
     die_by_default(signal, info);
   } else {

@@ -14,7 +14,7 @@ struct Place {
   enum class Area : std::uint8_t { kSource, kScratch, kOutput };
   Area area = Area::kScratch;
   std::size_t index = 0;   // of the source or output
-  std::size_t offset = 0;  // in the row; of scratch memory, in bytes per record
+  std::size_t offset = 0;  // in the row; in scratch memory, in bytes per record
   std::size_t bytes = 0;   // of the value, per row
 };
 
@@ -26,9 +26,9 @@ struct Pass {
   std::size_t elements = 0;      // per row
   std::size_t source_bytes = 0;  // per element
   std::size_t target_bytes = 0;
-  // Nothing in it belongs to an element of the row, so that rows that follow each other may be one.
+  // Whether it treats all elements of a row alike, so that adjacent rows can be processed as one.
   bool is_uniform = true;
-  // It only closes gaps between rows: where there are none, its target is its source.
+  // Whether it only closes gaps between rows. If there are none, it is skipped and its target is its source.
   bool closes_gaps = false;
 };
 

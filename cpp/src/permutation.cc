@@ -13,7 +13,7 @@ namespace {
 
 #include "kernels/feistel.inc"
 
-// Smaller domains would not mix well enough in so few rounds.
+// Smaller domains do not mix well enough in so few rounds.
 constexpr unsigned kMinBits = 10;
 constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15;
 
@@ -56,7 +56,7 @@ Permutation::Permutation(std::int64_t size, std::uint64_t seed, std::uint64_t ep
 void Permutation::apply(std::span<std::uint64_t> values) const {
   kernels_->feistel(values.data(), values.size(), network_);
 
-  // Those that left the range walk on, fewer each time.
+  // Cycle walking: values beyond the range are permuted again until all are within it.
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i] >= size_) places.push_back(i);

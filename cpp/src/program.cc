@@ -8,18 +8,23 @@
 namespace binfeed {
 namespace {
 
-// What comes out of an operation on values of a shape. Loops know fewer combinations than these: which, Lowering says.
+// The shape that results from an operation on values of a shape. Loops support fewer combinations of types than this
+// allows; Lowering checks that.
 class Inference {
  public:
   explicit Inference(ValueShape in) : in_(in) {}
 
   ValueShape operator()(const Load& load) const {
-    require(load.source == 0, "a load is of source " + std::to_string(load.source) + ", but records are source 0");
-    require(load.offsets.empty() || load.offsets.size() == load.elements, "a load needs one offset per element");
+    require(load.source == 0,
+            "a load is from source " + std::to_string(load.source) + ", but the only source is 0, the records");
+    require(load.offsets.empty() || load.offsets.size() == load.elements,
+            "a load of " + std::to_string(load.elements) + " elements must have as many offsets, not " +
+                std::to_string(load.offsets.size()));
     return {load.type, load.elements};
   }
   ValueShape operator()(const Cast& cast) const {
-    require(is_output_type(cast.type), std::string(element_name(cast.type)) + " is only found in records");
+    require(is_output_type(cast.type),
+            "values cannot be cast to " + std::string(element_name(cast.type)) + ", which is only found in records");
     return {cast.type, in_.elements};
   }
   ValueShape operator()(const Multiply& multiply) const { return computed(multiply.operand); }
@@ -34,19 +39,21 @@ class Inference {
   ValueShape operator()(const Bits& bits) const {
     const std::uint64_t width = 8 * element_bytes(value_type(in_.type));
     require(bits.width > 0 && bits.width <= width && bits.start <= width - bits.width,
-            "a bit-field leaves its integer");
+            "a bit-field of " + std::to_string(bits.width) + " bits from bit " + std::to_string(bits.start) +
+                " on is not within its integer of " + std::to_string(width) + " bits");
     return {integer_type(width / 8, bits.is_signed), in_.elements};
   }
   ValueShape operator()(const Codes& codes) const {
     require(codes.key_bytes >= 1 && codes.key_bytes <= 8 && element_bytes(in_.type) == 1 &&
                 in_.elements % codes.key_bytes == 0,
-            "keys must have 1 to 8 bytes and fit their field");
-    require(codes.keys.size() == codes.codes.size(), "every key has a code");
-    require(std::is_sorted(codes.keys.begin(), codes.keys.end()), "keys must be ascending");
+            "keys of " + std::to_string(codes.key_bytes) + " bytes do not fit their field, or are not of 1 to 8 bytes");
+    require(codes.keys.size() == codes.codes.size(),
+            std::to_string(codes.keys.size()) + " keys need as many codes, not " + std::to_string(codes.codes.size()));
+    require(std::is_sorted(codes.keys.begin(), codes.keys.end()), "keys must be in ascending order");
     return {ElementType::kInt32, in_.elements / codes.key_bytes};
   }
   ValueShape operator()(const OneHot& one_hot) const {
-    require(one_hot.depth > 0, "a one_hot has at least one class");
+    require(one_hot.depth > 0, "a one_hot must have at least one class");
     checked_output_bytes(one_hot.depth, sizeof(float), "bytes of a one_hot");
     return {ElementType::kFloat32, checked_multiply(in_.elements, one_hot.depth, "elements of a one_hot")};
   }
@@ -54,7 +61,8 @@ class Inference {
  private:
   ValueShape computed(const std::vector<double>& operand) const {
     require(operand.size() == 1 || operand.size() == in_.elements,
-            "an operation needs one operand, or one per element");
+            "an operation needs one operand, or one for each of " + std::to_string(in_.elements) + " elements, not " +
+                std::to_string(operand.size()));
     return {compute_type(in_.type), in_.elements};
   }
 
@@ -70,7 +78,9 @@ class Inference {
 std::size_t inputs_of(const Operation& operation) { return std::holds_alternative<Load>(operation) ? 0 : 1; }
 
 void require_values(const std::vector<std::uint32_t>& values, std::size_t end, const std::string& what) {
-  for (const std::uint32_t value : values) require(value < end, what + " is made of a value that there is not");
+  for (const std::uint32_t value : values) {
+    require(value < end, what + " uses value " + std::to_string(value) + ", but there are only " + std::to_string(end));
+  }
 }
 
 }  // namespace
@@ -79,17 +89,22 @@ std::vector<ValueShape> infer(const Program& program) {
   std::vector<ValueShape> shapes;
   shapes.reserve(program.steps.size());
   for (const Step& step : program.steps) {
-    require(step.inputs.size() == inputs_of(step.operation), "a step has too many or too few inputs");
+    const std::size_t inputs = inputs_of(step.operation);
+    require(step.inputs.size() == inputs, "a step has " + std::to_string(step.inputs.size()) +
+                                              " inputs, but its operation takes " + std::to_string(inputs));
     require_values(step.inputs, shapes.size(), "a step");
     shapes.push_back(
         std::visit(Inference(step.inputs.empty() ? ValueShape{} : shapes[step.inputs[0]]), step.operation));
   }
   for (const OutputSpec& output : program.outputs) {
     const std::string what = "output '" + output.name + "'";
-    require(is_output_type(output.type), what + " has a type that is only found in records");
+    require(is_output_type(output.type),
+            what + " cannot be of type " + std::string(element_name(output.type)) + ", which is only found in records");
     require_values(output.values, shapes.size(), what);
     for (const std::uint32_t value : output.values) {
-      require(value_type(shapes[value].type) == output.type, "the operations do not end in the output's type");
+      require(value_type(shapes[value].type) == output.type,
+              what + " is of type " + std::string(element_name(output.type)) + ", but its operations end in " +
+                  std::string(element_name(shapes[value].type)));
     }
   }
   return shapes;

@@ -8,7 +8,7 @@ namespace binfeed {
 namespace {
 
 constexpr std::int64_t kReachBytes = 64 << 20;
-// A sample in another place costs a whole page.
+// Reading a sample at a random place costs at least a page.
 constexpr std::int64_t kPageBytes = 4096;
 
 }  // namespace

@@ -10,12 +10,12 @@
 #include "binfeed/program_bytes.h"
 #include "binfeed/status.h"
 
-// The format: every number in 64 bits and the machine's byte order, which is little-endian; a bool in one byte; text
-// and lists with their size before them; an operation or an enumerator by its name, so that none moves when another is
-// added.
+// The format: a number has 64 bits, or its own width in a list of numbers, in the machine's byte order, which is
+// little-endian. A bool has one byte. Text and lists are preceded by their size. An operation or an enumerator is
+// written by name, so that adding another one does not change it.
 //
-// A change of what is described below makes another version. A plan of another version is refused by name: it is made
-// anew in no time, by whoever has the layout and the features.
+// Any change to the descriptions below needs a new version. A plan of another version is refused, with both versions in
+// the message: whoever has the layout and the features can make it again quickly.
 namespace binfeed {
 namespace {
 
@@ -139,7 +139,7 @@ constexpr bool kIsVector = false;
 template <typename T>
 constexpr bool kIsVector<std::vector<T>> = true;
 
-// Lists of numbers, which are copied all at once: in the width that they have.
+// Lists of numbers, which are copied as a whole, in their own width.
 template <typename T>
 constexpr bool kIsNumbers = false;
 template <typename T>
@@ -222,7 +222,7 @@ class Parser {
       const std::uint64_t count = take_number();
       if (count > rest_.size()) fail(kTooShort);  // every item has at least one byte
       value.clear();
-      // One by one: memory grows with the bytes that were read, not with the number that they claim.
+      // One by one, so that memory grows with the bytes that were read, not with the number that they claim.
       for (std::uint64_t i = 0; i < count; ++i) {
         value.emplace_back();
         parse(value.back());
@@ -257,7 +257,7 @@ class Parser {
 
   bool take_flag() {
     const auto byte = static_cast<std::uint8_t>(*take(1));
-    if (byte > 1) fail("it holds " + std::to_string(byte) + " where there is 0 or 1");
+    if (byte > 1) fail("it has " + std::to_string(byte) + " where 0 or 1 is expected");
     return byte == 1;
   }
 
@@ -265,7 +265,7 @@ class Parser {
   T take_integer() {
     using Wide = std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>;
     const auto wide = static_cast<Wide>(take_number());
-    if (!std::in_range<T>(wide)) fail("it holds " + std::to_string(wide) + " where there is no such number");
+    if (!std::in_range<T>(wide)) fail("its number " + std::to_string(wide) + " is out of range");
     return static_cast<T>(wide);
   }
 
@@ -296,7 +296,7 @@ class Parser {
     throw Error(ErrorKind::kArgument, "the read plan is damaged: " + message);
   }
   [[noreturn]] static void fail_at_name(std::string_view name) {
-    fail("it holds '" + std::string(name.substr(0, 32)) + "' where there is no such name");
+    fail("its name '" + std::string(name.substr(0, 32)) + "' is unknown");
   }
 
   std::string_view rest_;
@@ -306,7 +306,7 @@ class Parser {
 
 std::string to_bytes(const Step& step) {
   Writer writer("");
-  Step copy = step;  // describe() takes what it could change
+  Step copy = step;  // describe() takes references that are not const
   writer(copy);
   return std::move(writer.bytes);
 }
@@ -319,18 +319,18 @@ std::string to_bytes(const ReadPlan& plan) {
 }
 
 ReadPlan read_plan(std::string_view bytes) {
-  if (!bytes.starts_with(kMagic)) throw Error(ErrorKind::kArgument, "this is no read plan of binfeed");
+  if (!bytes.starts_with(kMagic)) throw Error(ErrorKind::kArgument, "this is not a read plan of binfeed");
   bytes.remove_prefix(kMagic.size());
   if (!bytes.starts_with(kVersion)) {
     const std::string version(bytes.substr(0, std::min(bytes.find('\n'), std::size_t{8})));
     throw Error(ErrorKind::kArgument, "the read plan has version '" + version + "', but this binfeed reads version " +
                                           std::string(kVersion.substr(0, kVersion.size() - 1)) +
-                                          ": make the dataset or the SavedModel anew");
+                                          ": make the dataset or the SavedModel again");
   }
   Parser parser(bytes.substr(kVersion.size()));
   ReadPlan plan;
   parser(plan);
-  if (!parser.is_at_end()) throw Error(ErrorKind::kArgument, "the read plan is damaged: it goes on behind its end");
+  if (!parser.is_at_end()) throw Error(ErrorKind::kArgument, "the read plan is damaged: it continues after its end");
   validate(plan);
   return plan;
 }

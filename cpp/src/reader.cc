@@ -16,18 +16,18 @@
 namespace binfeed {
 namespace {
 
-// Samples to read at a time, and bytes of them: between blocks files may be unmapped and signals are looked at.
+// The most samples and bytes to read at a time: between blocks, files may be unmapped and signals are handled.
 constexpr std::int64_t kBlockPositions = 1 << 14;
 constexpr std::int64_t kBlockBytes = 64 << 20;
-// The same where there are so many files that each sample may be of another one, which has to be mapped.
+// The most samples if there are so many files that each sample may be in another one, which has to be mapped.
 constexpr std::int64_t kBlockPositionsOfManyFiles = 1 << 10;
 constexpr std::size_t kManyFiles = 1 << 12;
-// To ask the system for at a time.
+// Bytes to request from the system at a time.
 constexpr std::uint64_t kReadAheadBytes = 64 << 20;
-// Samples looked at to learn whether a stretch is in memory.
+// Samples to touch in order to learn whether a stretch is in memory.
 constexpr std::int64_t kProbes = 8;
 constexpr std::uint64_t kSmallestRead = 4096;
-// Bytes between two ranges that are rather read than skipped.
+// Up to this many bytes between two ranges, reading them is cheaper than skipping them.
 constexpr std::uint64_t kMaxGap = 64 << 10;
 
 // Page faults of this thread that had to wait for the disk.
@@ -48,7 +48,7 @@ Reader::Reader(RecordIndex records, Window window, const Program& program, std::
       samples_(records_, window),
       output_bytes_(program.outputs.size()),
       sample_bytes_(checked_multiply(window.span(), static_cast<std::int64_t>(records_.layout().record_bytes),
-                                     "bytes that a sample reaches over")) {
+                                     "bytes that a sample spans")) {
   for (const bool is_target : {false, true}) add_part(is_target, program, instruction_set);
   BufferPool::instance().retain();
 }
@@ -64,12 +64,12 @@ void Reader::add_part(bool is_target, const Program& program, std::string_view i
   const Window& window = samples_.window();
   const std::int64_t size = is_target ? window.target_size : window.size;
   const auto name_of = [&](std::size_t number) { return "output '" + program.outputs[number].name + "'"; };
-  require(size > 0, name_of(numbers[0]) + " is of a target, but there is none");
+  require(size > 0, name_of(numbers[0]) + " is read from a target, but the window has none");
 
   DecodePlan plan(records_.layout().record_bytes, program, numbers, instruction_set);
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     output_bytes_[numbers[i]] = checked_output_bytes(static_cast<std::uint64_t>(size), plan.row_bytes()[i],
-                                                     "a sample of " + name_of(numbers[i]) + ", records x bytes");
+                                                     "a sample of " + name_of(numbers[i]) + " (records x bytes)");
   }
   parts_.push_back({is_target ? window.target_offset : 0, size, std::move(plan), std::move(numbers)});
 }
@@ -77,7 +77,7 @@ void Reader::add_part(bool is_target, const Program& program, std::string_view i
 std::int64_t Reader::block_positions() const {
   const std::size_t files = records_.files().size();
   const std::int64_t most = files < kManyFiles ? kBlockPositions : kBlockPositionsOfManyFiles;
-  // What a sample adds to the one before: those that overlap are decoded together.
+  // The bytes that a sample adds to the one before: samples that overlap are decoded together.
   const auto record_bytes = static_cast<std::int64_t>(records_.layout().record_bytes);
   const std::int64_t bytes = std::min(sample_bytes_, samples_.window().stride * record_bytes);
   return std::clamp<std::int64_t>(kBlockBytes / bytes, 1, most);
@@ -122,7 +122,7 @@ void Reader::read_ahead(const Order& order, std::int64_t position, std::int64_t 
     const Mappings::Use use;
     if (!is_in_memory(order, position, count)) request(order, position, count);
   } catch (const std::exception&) {
-    // Whoever reads there will say so.
+    // The error is reported when the samples are read.
   }
 }
 
@@ -141,7 +141,7 @@ void Reader::request(const Order& order, std::int64_t position, std::int64_t cou
     }
   }
 
-  // In the order of the disk, and together where reading what lies between is cheaper than another request.
+  // In the order of the files, and merged where reading the gap is cheaper than another request.
   std::sort(ranges.begin(), ranges.end());
   auto range = ranges.begin();
   while (range != ranges.end()) {

@@ -14,7 +14,7 @@ constexpr std::size_t kPrefetchDistance = 16;
 
 std::size_t as_size(std::int64_t value) { return static_cast<std::size_t>(value); }
 
-// Calling memcpy takes longer than copying a few bytes. Two pieces may overlap.
+// Calling memcpy takes longer than copying a few bytes. The last two pieces may overlap.
 inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t count) {
   constexpr std::size_t kPiece = 16;
   const auto copy_in_pieces_of = [&](auto piece) {
@@ -49,7 +49,7 @@ void RecordDecoder::add(const std::byte* records, std::size_t stride, std::int64
 void RecordDecoder::flush() {
   if (scattered_.empty()) return;
   bring_together();
-  // As if the records began where their used bytes do.
+  // Only the used bytes are there, so the address is where the first record would begin.
   decode_rows(together_.data() - plan_.used_begin(), used_bytes_, static_cast<std::int64_t>(scattered_.size()));
   scattered_.clear();
 }

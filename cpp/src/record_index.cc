@@ -22,9 +22,9 @@ std::int64_t count_records(const Layout& layout, const MappedFile& file) {
   if (const std::uint64_t rest = body % layout.record_bytes; rest != 0) {
     const std::string around = frame == 0 ? "" : " without header and footer";
     throw Error::data(
-        "'" + file.path() + "' is no whole number of records: " + std::to_string(body) + " bytes" + around + " are " +
-            std::to_string(body / layout.record_bytes) + " records of " + std::to_string(layout.record_bytes) +
-            " bytes and " + std::to_string(rest) +
+        "'" + file.path() + "' is not a whole number of records: " + std::to_string(body) + " bytes" + around +
+            " are " + std::to_string(body / layout.record_bytes) + " records of " +
+            std::to_string(layout.record_bytes) + " bytes and " + std::to_string(rest) +
             " bytes more; check the layout's size, header_bytes and footer_bytes, or whether the file was cut",
         file.path(), file.size() - layout.footer_bytes - rest);
   }

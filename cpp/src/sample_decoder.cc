@@ -13,11 +13,11 @@
 namespace binfeed {
 namespace {
 
-// Samples of many records, or of large ones, that are fetched ahead of the one that is decoded.
+// How many runs ahead a sample is prefetched, and how much of it. RecordDecoder prefetches small records itself.
 constexpr std::size_t kSamplesAhead = 2;
 constexpr std::size_t kSamplePrefetchBytes = 4096;
 constexpr std::size_t kCacheLine = 64;
-// Decoded rows of overlapping samples that are kept at a time: they stay in the second-level cache.
+// Decoded rows that overlapping samples share at a time: they should fit into the second-level cache.
 constexpr std::size_t kOverlapBytes = 128 << 10;
 
 std::size_t as_size(std::int64_t value) { return static_cast<std::size_t>(value); }
@@ -104,7 +104,7 @@ void SampleDecoder::add_overlapping(const std::byte* first_record, std::int64_t 
   rows_.flush();
   std::size_t row_bytes = 0;
   for (const std::size_t bytes : plan_.row_bytes()) row_bytes += bytes;
-  // Rows that belong to the next samples are decoded again, so that there must be several times those of one sample.
+  // The last rows are decoded again for the samples that follow, so these must be several times the rows of one sample.
   const auto rows = std::max<std::int64_t>(
       static_cast<std::int64_t>(kOverlapBytes / std::max<std::size_t>(row_bytes, 1)), 8 * lattice_rows(1));
   const std::int64_t at_a_time = std::min(count, std::max<std::int64_t>((rows - lattice_rows(1)) / lattice_stride_, 1));
@@ -149,7 +149,7 @@ void SampleDecoder::prefetch_sample(std::int64_t sample) const {
 }
 
 void SampleDecoder::check_files() const {
-  // Asking the file system about a file takes a microsecond, so that only where the files are few all are asked about.
+  // Asking the file system about a file takes a microsecond, so it is asked about every file only if they are few.
   constexpr std::size_t kFew = 64;
   const bool are_few = touched_.size() <= kFew;
   for (const Touched& touched : touched_) {

@@ -1,4 +1,5 @@
-// Decodes samples one after the other into the rows of outputs, so that the loops see many records at equal distances.
+// Decodes successive samples into the rows of outputs, in a way that lets the loops see many records at equal
+// distances.
 #pragma once
 
 #include <cstddef>
@@ -15,21 +16,21 @@ namespace binfeed {
 
 class SampleDecoder {
  public:
-  // Of each sample, `size` records from its record `first` on.
+  // Decodes `size` records of each sample, from its record `first` on.
   SampleDecoder(const RecordIndex& records, const SampleIndex& samples, std::int64_t first, std::int64_t size,
                 const DecodePlan& plan, std::vector<std::byte*> outputs);
 
   // Throws kIndex for samples that do not exist.
   void add(std::span<const Run> runs);
 
-  // To be called after samples, before the addresses of files may change. Throws if a file that was read has lost
-  // bytes. More samples may follow.
+  // Must be called after adding samples, before files may be unmapped. Throws if a file that was read has lost bytes.
+  // More samples may be added afterwards.
   void finish();
 
  private:
   void add(Run run);
   void enter(std::int64_t sample);
-  // The first record of a sample of this stretch that is read.
+  // The first record to read of a sample in the current stretch.
   const std::byte* address(std::int64_t sample) const { return base_ + stretch_.offset_of(sample); }
   void add_samples(const std::byte* first_record, std::int64_t count);
   void add_overlapping(const std::byte* first_record, std::int64_t count);
@@ -55,10 +56,10 @@ class SampleDecoder {
   std::int64_t lattice_step_;
   std::int64_t lattice_stride_;
 
-  // The samples that were last entered.
+  // The stretch of samples that was entered last.
   SampleIndex::Stretch stretch_;
   const std::byte* base_ = nullptr;
-  // The files that were read since the last finish(), and what tells of each that it was not cut.
+  // The files that were read since the last finish(), each with the byte that shows whether it was cut.
   struct Touched {
     std::size_t file;
     MappedFile::Witness witness;

@@ -8,7 +8,7 @@
 namespace binfeed {
 namespace {
 
-// So that no sum of two products of such numbers leaves 63 bits.
+// The sum of two products of such numbers fits into 63 bits.
 constexpr std::int64_t kMaxCount = std::int64_t{1} << 30;
 
 }  // namespace
@@ -18,7 +18,7 @@ std::int64_t Window::span() const {
                            dilation <= kMaxCount && target_offset >= 0 && target_offset <= kMaxCount &&
                            target_size >= 0 && target_size <= kMaxCount;
   if (!is_in_range) {
-    throw Error(ErrorKind::kArgument, "the numbers of a window are from 1 (target_offset from 0) to 2^30");
+    throw Error(ErrorKind::kArgument, "every number of a window must be from 1 (of a target, from 0) to 2^30");
   }
   const std::int64_t last = (size - 1) * dilation;
   const std::int64_t last_of_target = target_size > 0 ? target_offset + (target_size - 1) * dilation : 0;
@@ -38,9 +38,8 @@ SampleIndex::SampleIndex(const RecordIndex& records, Window window) : layout_(re
   if (starts_.back() == 0 && span > 1) {
     const auto longest = std::max_element(counts.begin(), counts.end());
     const MappedFile& file = *records.files()[static_cast<std::size_t>(longest - counts.begin())];
-    throw Error::data("no file has the " + std::to_string(span) +
-                          " records that a window reaches over: the longest, '" + file.path() + "', has " +
-                          std::to_string(*longest),
+    throw Error::data("no file has the " + std::to_string(span) + " records that a window spans: the longest, '" +
+                          file.path() + "', has " + std::to_string(*longest),
                       file.path(), file.size());
   }
 }
@@ -48,7 +47,7 @@ SampleIndex::SampleIndex(const RecordIndex& records, Window window) : layout_(re
 SampleIndex::Stretch SampleIndex::locate(std::int64_t sample) const {
   if (sample < 0 || sample >= size()) {
     throw Error(ErrorKind::kIndex, "there is no sample " + std::to_string(sample) + ": the reader has " +
-                                       std::to_string(size()) + ", from 0 on");
+                                       std::to_string(size()) + " samples, numbered from 0");
   }
   const auto next = std::upper_bound(starts_.begin(), starts_.end(), sample);
   return {.file = static_cast<std::size_t>(next - starts_.begin()) - 1,

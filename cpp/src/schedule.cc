@@ -19,7 +19,7 @@ void require_range(const char* name, std::int64_t value, std::int64_t lowest, st
 void validate(const ScheduleSpec& spec) {
   require(!spec.starts.empty() && spec.starts.front() == 0 && std::is_sorted(spec.starts.begin(), spec.starts.end()) &&
               spec.starts.back() <= kMaxSize,
-          "the first samples of the files are no numbers that begin with 0 and only grow");
+          "the numbers of the files' first samples must begin with 0, never decrease, and be at most 2^62");
   require_range("cycle_length", spec.cycle_length, 1);
   require_range("block_length", spec.block_length, 1);
   require_range("block_samples", spec.block_samples, 1);
@@ -70,7 +70,7 @@ std::optional<std::int64_t> Schedule::batches() const {
   const std::int64_t others = spec_.epochs - spec_.first_epoch - 1;
   if (in_another > 0 && others > (kMaxSize - in_first) / in_another) {
     throw Error(ErrorKind::kArgument, std::to_string(spec_.epochs) + " epochs of " + std::to_string(in_another) +
-                                          " batches are more than 2^62: epochs=None has no end");
+                                          " batches are more than 2^62 batches: use epochs=None to repeat without end");
   }
   return in_first + others * in_another;
 }
@@ -104,7 +104,7 @@ Schedule::Place Schedule::place_after(std::int64_t batches) const {
   const bool is_in_first = last.epoch == spec_.first_epoch;
   const std::int64_t read = last.position + last.count;
   if (read == (is_in_first ? in_first_epoch_ : in_another_epoch_)) return {last.epoch + 1, 0};
-  // Batches behind which others follow are full, and all shards have read theirs.
+  // A batch that others follow is full, so all shards have read the same number of samples.
   const std::int64_t of_all_shards = checked_multiply(read, spec_.shards, "position in an epoch");
   return {last.epoch, (is_in_first ? spec_.first_position : 0) + of_all_shards};
 }

@@ -9,7 +9,7 @@
 namespace binfeed {
 namespace {
 
-// Permutations of one epoch: of all samples or blocks, and one per group.
+// Streams of the permutations of one epoch: one for all samples or blocks, and one per group.
 constexpr std::uint64_t kWholeStream = 0;
 constexpr std::uint64_t kFirstGroupStream = 1;
 
@@ -34,7 +34,7 @@ class ShuffledOrder final : public Order {
   Permutation permutation_;
 };
 
-// All blocks have the same size but for the last one of the files, which is somewhere among the shuffled ones.
+// All blocks have the same size except for the last one of the files, which is anywhere among the shuffled ones.
 class BlockShuffledOrder final : public Order {
  public:
   BlockShuffledOrder(std::int64_t size, std::int64_t block_samples, std::int64_t group_blocks, ShuffleKey key,
@@ -72,7 +72,7 @@ class BlockShuffledOrder final : public Order {
     }
   }
 
-  // The blocks of whole groups, unless these are so large that most of their blocks are not read soon.
+  // Appends the blocks of whole groups, unless groups are so large that most of their blocks will not be read soon.
   void reach(std::int64_t position, std::int64_t count, Enough enough, std::vector<Run>& runs) const override {
     const std::int64_t first = place_at(position) / group_blocks_ * group_blocks_;
     const std::int64_t last = place_at(position + count - 1) / group_blocks_ * group_blocks_ + group_blocks_;
@@ -112,7 +112,7 @@ class BlockShuffledOrder final : public Order {
   std::int64_t block_samples_;
   std::int64_t blocks_;
   std::int64_t group_blocks_;
-  std::int64_t missing_;  // samples that the last block of the files has less than the others
+  std::int64_t missing_;  // by how many samples the last block of the files is smaller
   ShuffleKey key_;
   const kernels::Kernels& kernels_;
   Permutation block_permutation_;

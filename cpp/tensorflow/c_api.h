@@ -1,5 +1,6 @@
-// The functions of TensorFlow's C API that the ops use, declared here, so that building them takes no TensorFlow. Their
-// names, types and meaning are fixed since TensorFlow 2.16; see tensorflow/c/{kernels,ops,tf_tensor,tf_status}.h.
+// The functions of TensorFlow's C API that the ops use, declared here so that the ops build without TensorFlow. Their
+// names, types and meaning have not changed since TensorFlow 2.16; see
+// tensorflow/c/{kernels,ops,tf_tensor,tf_status}.h.
 #pragma once
 
 #include <cstddef>

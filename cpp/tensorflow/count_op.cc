@@ -1,10 +1,10 @@
-// BinfeedCount: the number of an iteration. If it is not `known` yet, which is -1, it is the next one of the counter;
-// if it is, perhaps from a checkpoint of another process, later ones follow it. BinfeedAddCounter: makes any tensor a
-// counter, at zero.
+// BinfeedCount: the number of an iteration. If `known` is -1, it is the next number of the counter. Otherwise it is
+// `known`, perhaps from a checkpoint of another process, and later numbers follow it. BinfeedAddCounter: makes any
+// tensor a counter, which begins at 0.
 //
-// A counter is known by where it lies: the pipelines of the process that made it refer to that very tensor. A pipeline
-// in another process, or in a worker of tf.data service, has a copy of it, which nobody knows, and its iterations are
-// all 0: workers that share an epoch out must agree which one it is.
+// A counter is identified by the address of its tensor: the pipelines of the process that made it refer to that very
+// tensor. A pipeline in another process, or in a worker of tf.data service, has an unknown copy, and all its iterations
+// are 0: workers that share an epoch must agree on which one it is.
 #include <algorithm>
 #include <cstdint>
 #include <map>
@@ -22,7 +22,7 @@ namespace {
 
 class Counters {
  public:
-  // Keeps the tensor, so that no other one ever lies in its place.
+  // Keeps the tensor, so that no other one ever gets its address.
   void add(Tensor counter) {
     const std::lock_guard lock(mutex_);
     const void* const place = TF_TensorData(counter.get());
@@ -61,7 +61,7 @@ class AddCounterKernel {
 
   void compute(TF_OpKernelContext* context) const {
     counters().add(input(context, 0));
-    set_number(context, 0, 0);  // TensorFlow does not run what gives nothing
+    set_number(context, 0, 0);  // TensorFlow does not run an op without outputs
   }
 };
 

@@ -1,4 +1,4 @@
-// BinfeedDecode: strings of bytes -> the arrays of the records that they are.
+// BinfeedDecode: strings of bytes -> the arrays of the records in them.
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -60,7 +60,7 @@ class DecodeKernel {
     if (string.size() != layout_.record_bytes) {
       throw Failure(TF_INVALID_ARGUMENT, "string " + std::to_string(number) + " has " + std::to_string(string.size()) +
                                              " bytes, but a record has " + std::to_string(layout_.record_bytes) +
-                                             "; many=True takes strings of several records");
+                                             "; use many=True for strings of several records");
     }
     return string;
   }
@@ -69,7 +69,7 @@ class DecodeKernel {
     const std::size_t frame = layout_.header_bytes + layout_.footer_bytes;
     if (string.size() < frame || (string.size() - frame) % layout_.record_bytes != 0) {
       throw Failure(TF_INVALID_ARGUMENT, "string " + std::to_string(number) + " of " + std::to_string(string.size()) +
-                                             " bytes is no whole number of records of " +
+                                             " bytes is not a whole number of records of " +
                                              std::to_string(layout_.record_bytes) + " bytes" +
                                              (frame > 0 ? " between header and footer" : ""));
     }

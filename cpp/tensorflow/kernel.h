@@ -1,4 +1,4 @@
-// From a class to a kernel: Kernel(TF_OpKernelConstruction*) and compute(TF_OpKernelContext*) may throw.
+// Makes a kernel from a class, whose Kernel(TF_OpKernelConstruction*) and compute(TF_OpKernelContext*) may throw.
 #pragma once
 
 #include <exception>
@@ -11,7 +11,7 @@
 
 namespace binfeed::tensorflow {
 
-// Shapes are set where the graph is made: this function sees no attributes but types.
+// Shapes are set when the graph is built, because this function sees no attributes but types.
 inline void unknown_shapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_ShapeInferenceContextSetUnknownShape(context, status);
 }
@@ -43,7 +43,7 @@ void register_kernel(const char* op) {
   status.check();
 }
 
-// An op and its kernel; the strings are those of TensorFlow's op definitions.
+// Registers an op and its kernel. The strings have the syntax of TensorFlow's op definitions.
 template <typename Kernel>
 void register_op(const char* name, std::initializer_list<const char*> inputs,
                  std::initializer_list<const char*> attributes, std::initializer_list<const char*> outputs) {

@@ -1,4 +1,4 @@
-// TensorFlow knows the ops of a library that register while it is loaded.
+// TensorFlow makes those ops of a library available that are registered while it is loaded.
 #include "ops.h"
 
 namespace binfeed::tensorflow {

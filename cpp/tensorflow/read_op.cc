@@ -1,6 +1,6 @@
-// BinfeedRead: the number of a chunk -> its batches, [batches, samples, ...]; or [samples, ...] where a chunk is a
-// batch. `chunks` are the first batch, the step from one to the next, how many there are, and the size of a chunk, see
-// Chunks. The seed is an input, not that of the plan, so that a checkpoint of the pipeline has it.
+// BinfeedRead: the number of a chunk -> its batches as [batches, samples, ...], or as [samples, ...] if the size of a
+// chunk is 1. `chunks` holds the first batch, the step from one batch to the next, the number of batches, and the size
+// of a chunk, see Chunks. The seed is an input and not that of the plan, so that a checkpoint of the pipeline holds it.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -36,7 +36,7 @@ class ReadKernel {
     const Tensor passed_epochs = input(context, 2);
     const Tensor seed = input(context, 3);
     const std::span<const std::int64_t> numbers = numbers_of(chunks.get());
-    require(numbers.size() == 4, "chunks has 4 numbers, not " + std::to_string(numbers.size()));
+    require(numbers.size() == 4, "chunks must have 4 numbers, not " + std::to_string(numbers.size()));
     const std::vector<Schedule::Batch> batches =
         locate(number_of(chunk.get(), "chunk"), numbers, number_of(passed_epochs.get(), "passed_epochs"));
     std::vector<std::int64_t> leading;
@@ -57,7 +57,7 @@ class ReadKernel {
     return batches;
   }
 
-  // Batches that follow each other in an epoch are read as one.
+  // Reads successive batches of an epoch as one.
   BatchBuffers read(const std::vector<Schedule::Batch>& batches, std::uint64_t seed) {
     std::vector<Schedule::Batch> stretches;
     std::int64_t rows = 0;

@@ -18,7 +18,7 @@ RecordIndex open(const ReadPlan& plan) {
   return RecordIndex(plan.layout, std::move(files));
 }
 
-// Never destroyed: kernels may be, after all static objects were.
+// Never destroyed, because kernels may be destroyed after all static objects.
 struct Shared {
   ProcessMutex mutex;
   std::unordered_map<std::string, std::weak_ptr<const SharedReader>> readers;
@@ -38,7 +38,7 @@ SharedReader::SharedReader(ReadPlan plan)
       reader_(open(plan_), plan_.window, plan_.program, default_instruction_set()),
       schedule_(plan_.schedule, kernels_of(default_instruction_set())) {
   if (schedule_.size() != reader_.samples().size()) {
-    throw Error(ErrorKind::kArgument, "the plan's order is of " + std::to_string(schedule_.size()) +
+    throw Error(ErrorKind::kArgument, "the plan's schedule is of " + std::to_string(schedule_.size()) +
                                           " samples, but its files have " + std::to_string(reader_.samples().size()));
   }
   reader_.advise(schedule_.access_pattern());
@@ -55,7 +55,7 @@ std::shared_ptr<const SharedReader> SharedReader::get(const std::string& plan) {
     const std::lock_guard lock(mutex);
     if (auto known = find()) return known;
   }
-  // Not under the lock, which must be held alone.
+  // Opened without the lock: a thread that holds it must not take another one.
   auto reader = std::make_shared<const SharedReader>(read_plan(plan));
   const std::lock_guard lock(mutex);
   if (auto known = find()) return known;  // another thread was faster

@@ -13,7 +13,8 @@ namespace binfeed::tensorflow {
 
 class SharedReader {
  public:
-  // The one for `plan`, opened if no kernel has it open. Its files are unmapped when the last kernel lets go of it.
+  // The reader of `plan`, which is opened unless a kernel already has it open. Its files are unmapped when the last
+  // kernel releases it.
   static std::shared_ptr<const SharedReader> get(const std::string& plan);
 
   explicit SharedReader(ReadPlan plan);

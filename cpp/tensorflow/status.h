@@ -1,4 +1,4 @@
-// Errors on their way to TensorFlow.
+// Translates errors to TensorFlow's statuses.
 #pragma once
 
 #include <exception>
@@ -17,17 +17,17 @@ class Status {
 
   operator TF_Status*() { return status_; }
 
-  // Throws Failure if TensorFlow has reported something.
+  // Throws Failure if TensorFlow has reported an error.
   void check() const;
 
-  // What an exception says, with the code that Python turns into the matching tf.errors.
+  // Sets the message of an exception, and the code that Python turns into the matching class of tf.errors.
   void set(const std::exception& error);
 
  private:
   TF_Status* status_;
 };
 
-// What TensorFlow itself reported.
+// An error with a code of TensorFlow.
 class Failure : public std::exception {
  public:
   Failure(TF_Code code, std::string message) : code_(code), message_(std::move(message)) {}

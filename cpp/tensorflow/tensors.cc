@@ -14,10 +14,10 @@
 namespace binfeed::tensorflow {
 namespace {
 
-// TensorFlow's string as it lies in memory, of 24 bytes; the lowest two bits of the first byte say of which kind it is.
-// Up to 22 bytes lie within it (kind 0, their number in the other six bits), more on the heap (kind 1: the number in
-// the other bits of the first word, the capacity, the address) or somewhere else (kind 2: number and distance from the
-// string as 32-bit integers; kind 3: the number, the address).
+// A string of TensorFlow in memory. It has 24 bytes, and the lowest two bits of the first byte are its kind. Up to 22
+// characters lie within it (kind 0: their number is in the other six bits). More lie on the heap (kind 1: the number in
+// the other bits of the first word, the capacity, the address) or elsewhere (kind 2: the number and the distance from
+// the string as 32-bit integers; kind 3: the number, the address).
 struct TensorString {
   static constexpr std::size_t kMaxSmall = 22;
   unsigned char raw[24];
@@ -58,7 +58,7 @@ struct TensorString {
   }
 };
 
-// Hands the first `bytes` bytes of a buffer over without a copy.
+// Hands over the first `bytes` bytes of a buffer without a copy.
 void set_buffer(TF_OpKernelContext* context, int number, TF_DataType type, std::span<const std::int64_t> shape,
                 std::size_t bytes, Buffer buffer) {
   auto owned = std::make_unique<Buffer>(std::move(buffer));
@@ -66,13 +66,14 @@ void set_buffer(TF_OpKernelContext* context, int number, TF_DataType type, std::
   const auto give_back = [](void*, std::size_t, void* owner) { delete static_cast<Buffer*>(owner); };
   const Tensor tensor(
       TF_NewTensor(type, shape.data(), static_cast<int>(shape.size()), data, bytes, give_back, owned.release()));
-  if (tensor == nullptr) throw Failure(TF_INTERNAL, "TensorFlow refused the tensor");
+  if (tensor == nullptr)
+    throw Failure(TF_INTERNAL, "TensorFlow refused the tensor of output " + std::to_string(number));
   Status status;
   TF_SetOutput(context, number, tensor.get(), status);
   status.check();
 }
 
-// Makes strings of so many bytes each, but for their trailing zeros.
+// Makes strings of `string_bytes` bytes each, less their trailing zeros.
 void set_strings(TF_OpKernelContext* context, int number, std::span<const std::int64_t> shape, std::size_t string_bytes,
                  const std::byte* bytes) {
   std::size_t count = 1;
@@ -101,7 +102,7 @@ void set_number(TF_OpKernelContext* context, int number, std::int64_t value) {
 
 namespace {
 
-// What TensorFlow calls the values of an output; complex numbers are pairs of floats.
+// TensorFlow's type for the items of an output. Complex numbers are pairs of floats.
 TF_DataType tensor_type(const OutputSpec& output, const ArraySpec& array) {
   // In the order of ElementType.
   constexpr TF_DataType kTypes[] = {TF_BOOL,  TF_INT8,   TF_UINT8, TF_INT16, TF_UINT16, TF_INT32,   TF_UINT32,
@@ -112,7 +113,9 @@ TF_DataType tensor_type(const OutputSpec& output, const ArraySpec& array) {
   if (output.type == ElementType::kFloat32 && array.item_bytes == 2 * bytes) return TF_COMPLEX64;
   if (output.type == ElementType::kFloat64 && array.item_bytes == 2 * bytes) return TF_COMPLEX128;
   if (array.item_bytes != bytes)
-    throw Failure(TF_INVALID_ARGUMENT, "an item is no value of output '" + output.name + "'");
+    throw Failure(TF_INVALID_ARGUMENT, "an item of output '" + output.name + "' has " +
+                                           std::to_string(array.item_bytes) + " bytes, but a value has " +
+                                           std::to_string(bytes));
   return kTypes[index_of(output.type)];
 }
 
@@ -120,8 +123,9 @@ TF_DataType tensor_type(const OutputSpec& output, const ArraySpec& array) {
 
 void check_types(std::span<const TF_DataType> types, const ReadPlan& plan) {
   if (types.size() != plan.program.outputs.size()) {
-    throw Failure(TF_INVALID_ARGUMENT, "output_types has " + std::to_string(types.size()) + " types, the plan " +
-                                           std::to_string(plan.program.outputs.size()) + " outputs");
+    throw Failure(TF_INVALID_ARGUMENT, "output_types has " + std::to_string(types.size()) +
+                                           " types, but the plan has " + std::to_string(plan.program.outputs.size()) +
+                                           " outputs");
   }
   for (std::size_t k = 0; k < types.size(); ++k) {
     if (const TF_DataType expected = tensor_type(plan.program.outputs[k], plan.arrays[k]); types[k] != expected) {
@@ -162,7 +166,8 @@ std::span<const std::int64_t> numbers_of(const TF_Tensor* tensor) {
 
 std::int64_t number_of(const TF_Tensor* tensor, const char* name) {
   const std::span<const std::int64_t> numbers = numbers_of(tensor);
-  require(numbers.size() == 1, std::string(name) + " must be one number, not " + std::to_string(numbers.size()));
+  require(numbers.size() == 1,
+          std::string(name) + " must be one number, not " + std::to_string(numbers.size()) + " numbers");
   return numbers.front();
 }
 

@@ -1,4 +1,4 @@
-// Tensors made of the core's buffers, and strings in them.
+// Tensors made from buffers of the core, and tensors of strings.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ void set_number(TF_OpKernelContext* context, int number, std::int64_t value);
 // Throws unless the types that a graph expects are those of the plan's outputs.
 void check_types(std::span<const TF_DataType> types, const ReadPlan& plan);
 
-// Hands the arrays of a plan over as the outputs of the op, each of shape `leading` and its own.
+// Hands over the arrays as the outputs of the op. The shape of each is `leading` and then that of its spec.
 void set_outputs(TF_OpKernelContext* context, std::span<const TF_DataType> types, std::span<const ArraySpec> specs,
                  std::span<const std::int64_t> leading, BatchBuffers arrays);
 
@@ -30,15 +30,15 @@ using Tensor = std::unique_ptr<TF_Tensor, DeleteTensor>;
 
 Tensor input(TF_OpKernelContext* context, int number);
 
-// The numbers of a tensor of int64, as long as it lives.
+// The numbers of a tensor of int64, valid as long as it exists.
 std::span<const std::int64_t> numbers_of(const TF_Tensor* tensor);
 
-// The only number of a tensor of int64; throws kArgument, naming the input, if there are several.
+// The only number of a tensor of int64. Throws kArgument, naming the input, unless it has exactly one.
 std::int64_t number_of(const TF_Tensor* tensor, const char* name);
 
 std::vector<std::int64_t> shape_of(const TF_Tensor* tensor);
 
-// The strings of a tensor, as long as it lives.
+// The strings of a tensor, valid as long as it exists.
 std::vector<std::span<const std::byte>> strings_of(const TF_Tensor* tensor);
 
 }  // namespace binfeed::tensorflow

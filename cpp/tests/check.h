@@ -1,4 +1,4 @@
-// What a test says when it fails, and then ends.
+// Checks a condition. If it does not hold, prints it and ends the process.
 #pragma once
 
 #include <cstdio>
@@ -9,7 +9,7 @@
 namespace binfeed::tests {
 
 [[noreturn]] inline void fail_check(const char* condition, const char* file, int line) {
-  std::fprintf(stderr, "%s:%d: not so: %s\n", file, line, condition);
+  std::fprintf(stderr, "%s:%d: check failed: %s\n", file, line, condition);
   std::abort();
 }
 

@@ -23,20 +23,20 @@ constexpr std::size_t kAlignment = 64;
 std::size_t elements_of(std::span<const std::int64_t> shape) {
   std::int64_t elements = 1;
   for (const std::int64_t side : shape) {
-    if (side < 0 || __builtin_mul_overflow(elements, side, &elements)) end_process("a shape that is none");
+    if (side < 0 || __builtin_mul_overflow(elements, side, &elements)) end_process("a shape is invalid");
   }
   return static_cast<std::size_t>(elements);
 }
 
-// Memory that ends with its last byte; of none, an address all the same.
+// Memory that ends with its last byte, even if that makes 0 bytes.
 std::shared_ptr<void> allocate(std::size_t bytes) {
   void* memory = nullptr;
   if (::posix_memalign(&memory, kAlignment, bytes) != 0) throw std::bad_alloc();
   return {memory, &std::free};
 }
 
-// Strings as TensorFlow makes them, all empty, and frees them: those on the heap have 1 in their lowest two bits, and
-// their address in the last word.
+// Empty strings as TensorFlow makes them. They are freed as TensorFlow does: those on the heap have 1 in their lowest
+// two bits, and their address in the last word.
 std::shared_ptr<void> allocate_strings(std::size_t count) {
   constexpr std::size_t kWords = 3;
   auto* const words = new std::size_t[kWords * count]();
@@ -60,7 +60,7 @@ struct KernelFunctions {
   void (*destroy)(void*);
 };
 
-// Filled while static objects are made, in whatever order.
+// Filled while static objects are constructed, in any order.
 std::map<std::string, OpDefinition>& ops() {
   static std::map<std::string, OpDefinition> ops;
   return ops;
@@ -70,7 +70,7 @@ std::map<std::string, KernelFunctions>& kernels() {
   return kernels;
 }
 
-// What "arrays: output_types" and "count: int64" stand for.
+// The types that "arrays: output_types" and "count: int64" stand for.
 std::vector<TF_DataType> output_types(const OpDefinition& op, const Attributes& attributes) {
   std::vector<TF_DataType> types;
   for (const std::string& output : op.outputs) {
@@ -81,7 +81,7 @@ std::vector<TF_DataType> output_types(const OpDefinition& op, const Attributes& 
     } else if (type == "int64") {
       types.push_back(TF_INT64);
     } else {
-      end_process("an output of type " + type);
+      end_process("an output has unknown type " + type);
     }
   }
   return types;
@@ -117,8 +117,9 @@ struct TF_OpKernelConstruction {
   const Value* find(const char* name, TF_Status* status) const {
     const auto attribute = attributes.find(name);
     const Value* value = attribute == attributes.end() ? nullptr : std::get_if<Value>(&attribute->second);
-    *status = value == nullptr ? TF_Status{TF_INVALID_ARGUMENT, "no attribute " + std::string(name) + " of this type"}
-                               : TF_Status{};
+    *status = value == nullptr
+                  ? TF_Status{TF_INVALID_ARGUMENT, "there is no attribute " + std::string(name) + " of this type"}
+                  : TF_Status{};
     return value;
   }
 };
@@ -226,10 +227,10 @@ void TF_GetInput(TF_OpKernelContext* context, int i, TF_Tensor** tensor, TF_Stat
 void TF_SetOutput(TF_OpKernelContext* context, int i, const TF_Tensor* tensor, TF_Status* status) {
   if (!context->has_output(i, status)) return;
   const auto number = static_cast<std::size_t>(i);
-  if (tensor->type != context->types[number]) end_process("an output of another type than the graph expects");
+  if (tensor->type != context->types[number]) end_process("an output has another type than the graph expects");
   context->outputs[number] = std::make_unique<TF_Tensor>(*tensor);
 }
-// As TensorFlow does, this takes the type that the graph expects, whatever the kernel asks for.
+// Like TensorFlow, this uses the type that the graph expects, whatever the kernel asks for.
 TF_Tensor* TF_AllocateOutput(TF_OpKernelContext* context, int i, TF_DataType, const std::int64_t* dims, int num_dims,
                              std::size_t, TF_Status* status) {
   if (!context->has_output(i, status)) return nullptr;
@@ -273,7 +274,7 @@ std::size_t bytes_of(TF_DataType type) {
     case TF_STRING:
       return 24;
   }
-  end_process("type " + std::to_string(type) + " is none");
+  end_process("there is no type " + std::to_string(type));
 }
 
 TF_DataType type_of(const TF_Tensor& tensor) { return tensor.type; }

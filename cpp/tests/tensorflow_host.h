@@ -1,6 +1,6 @@
-// As much of TensorFlow as the ops need, so that they run without it, under sanitizers: the functions of c_api.h,
-// tensors whose memory ends where their values do, and kernels to be made and run. Where TensorFlow would end the
-// process, so does this.
+// The part of TensorFlow that the ops need, so that they run without it under sanitizers: the functions of c_api.h,
+// tensors whose memory ends where their values do, and kernels to make and run. It ends the process where TensorFlow
+// would.
 #pragma once
 
 #include <cstddef>
@@ -21,14 +21,14 @@ struct DeleteTensor {
 };
 using Tensor = std::unique_ptr<TF_Tensor, DeleteTensor>;
 
-// Bytes of one value; of a string those that say where its characters are.
+// Bytes of one value. For a string, those that say where its characters are.
 std::size_t bytes_of(TF_DataType type);
 
 TF_DataType type_of(const TF_Tensor& tensor);
 std::vector<std::int64_t> shape_of(const TF_Tensor& tensor);
 std::span<const std::byte> bytes_of(const TF_Tensor& tensor);
 
-// A copy of `bytes` in memory of its own, which is all that it gives back: the characters of strings are the caller's.
+// A tensor that owns a copy of `bytes`. The characters of strings remain the caller's.
 Tensor make_tensor(TF_DataType type, const std::vector<std::int64_t>& shape, const void* bytes);
 
 using Attribute = std::variant<bool, std::string, std::vector<TF_DataType>>;
@@ -40,7 +40,7 @@ struct Result {
   std::vector<Tensor> outputs;
 };
 
-// A kernel of an op that has been registered. What its constructor reported is what every run() gives.
+// A kernel of a registered op. If its constructor fails, every run() returns that error.
 class Kernel {
  public:
   Kernel(const std::string& op, Attributes attributes);
@@ -48,7 +48,7 @@ class Kernel {
   Kernel(const Kernel&) = delete;
   Kernel& operator=(const Kernel&) = delete;
 
-  // Safe from many threads.
+  // Many threads may call it at the same time.
   Result run(const std::vector<const TF_Tensor*>& inputs) const;
 
  private:

@@ -1,4 +1,4 @@
-// The ops, without TensorFlow: their arrays, their errors, and what hostile plans make of them.
+// The ops, without TensorFlow: their arrays, their errors, and hostile plans.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -34,18 +34,18 @@ std::string text_of(std::size_t length) {
   return text;
 }
 
-// A string of TensorFlow: 24 bytes, whose lowest two bits say where its characters are.
+// A string of TensorFlow has 24 bytes; their lowest two bits say where its characters are.
 enum class Place : std::uint8_t { kWithin, kHeap, kBehind, kElsewhere };
 struct RawString {
   unsigned char bytes[24] = {};
 };
 
-// Strings with their characters, which tensors of them refer to.
+// Strings and their characters, which the tensors made from them refer to.
 class Strings {
  public:
   void add(const std::string& text, Place place) { strings_.emplace_back(text, place); }
 
-  // The characters that are behind a string are in the tensor, behind its last element.
+  // Characters at kBehind are in the tensor, after its last element.
   Tensor tensor(const std::vector<std::int64_t>& shape) {
     const std::size_t count = strings_.size();
     std::vector<unsigned char> bytes(count * sizeof(RawString));
@@ -115,7 +115,7 @@ std::vector<std::int64_t> numbers_of(const TF_Tensor& tensor) {
   return numbers;
 }
 
-// Records of `bytes` bytes, which come out as they are.
+// Outputs records of `bytes` bytes as they are.
 ReadPlan plan_of_bytes(std::size_t bytes) {
   ReadPlan plan;
   plan.layout.record_bytes = bytes;
@@ -187,7 +187,7 @@ void test_strings_come_out_without_their_zeros() {
   }
 }
 
-// A file in a folder of its own, both gone afterwards.
+// A file in a folder of its own. Both are removed with this object.
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& content) {
@@ -347,7 +347,7 @@ void test_plans_of(const std::filesystem::path& folder) {
 }  // namespace
 }  // namespace binfeed::tests
 
-// test_ops FOLDER...: with all plans in these folders.
+// test_ops FOLDER...: also tries all plans in these folders.
 int main(int count, char** arguments) {
   using namespace binfeed::tests;
   test_strings_come_in_from_all_places();

@@ -1,7 +1,7 @@
-// Readers shared by many threads, for ThreadSanitizer: what runs at the same time here may run at the same time.
+// Readers shared by many threads, for ThreadSanitizer. All calls that run at the same time here are allowed to.
 //
-// ThreadSanitizer sees that the signal handler of page_guard.cc maps a page anew while others read it, which is meant
-// (suppressions.txt); it sees neither that a file is cut, nor what a handler does to the thread that it stopped.
+// ThreadSanitizer sees that the signal handler of page_guard.cc replaces a page while others read it, which is intended
+// (suppressions.txt). It sees neither that a file is cut, nor what a handler does to the thread that it interrupted.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,7 +43,7 @@ constexpr std::int64_t kRecords = 1 << 14;  // of each file
 constexpr std::int64_t kAll = kFiles * kRecords;
 constexpr std::int64_t kBatch = 300;
 
-// Files of numbers, which count on from one to the next; gone with this object.
+// Files of consecutive numbers, continued from one file to the next. They are removed with this object.
 class Folder {
  public:
   Folder() {
@@ -93,7 +93,7 @@ std::vector<std::int64_t> samples_of(const Order& order, std::int64_t position, 
   return samples;
 }
 
-// The buffer of a batch that holds what it should; throws what the reader throws.
+// Reads a batch, checks its values and returns its buffer. Throws what the reader throws.
 Buffer read_batch(const Reader& reader, const Order& order, std::int64_t position) {
   BatchBuffers buffers(reader.output_bytes(), kBatch);
   reader.read(order, position, kBatch, buffers.bytes());
@@ -114,7 +114,7 @@ class Random {
   std::minstd_rand engine_;
 };
 
-// Runs work(number of the thread) in all threads, and meanwhile `beside` in this one.
+// Runs work(number of the thread) in all threads, and `beside` in this one meanwhile.
 void in_threads(const std::function<void(std::size_t)>& work, const std::function<void()>& beside = [] {}) {
   std::vector<std::thread> threads;
   for (std::size_t thread = 0; thread < kThreads; ++thread) threads.emplace_back(work, thread);
@@ -122,7 +122,7 @@ void in_threads(const std::function<void(std::size_t)>& work, const std::functio
   for (std::thread& thread : threads) thread.join();
 }
 
-// Buffers that one thread took and another one gives back.
+// Lets one thread give back the buffer that another one took.
 class Handover {
  public:
   void exchange(Buffer buffer) {
@@ -191,14 +191,14 @@ void test_files_are_cut_meanwhile() {
         CHECK(::truncate(folder.path(0).c_str(), 10'000) == 0);
       });
   CHECK(errors > 0);
-  read_batch(*reader, *all[0], kRecords);  // the other files go on
+  read_batch(*reader, *all[0], kRecords);  // the other files can still be read
 }
 
-// A child is a copy of one thread, taken while the others are anywhere. It must be able to read, with the reader that
-// is there and with one of its own.
+// A child has a copy of one thread only, made while the others may be anywhere. It must be able to read, with the
+// existing reader and with one of its own.
 [[noreturn]] void read_in_child(const Folder& folder, const Reader& reader) {
   constexpr unsigned kSeconds = 60;
-  ::alarm(kSeconds);  // ends a child that waits for a thread that it has not
+  ::alarm(kSeconds);  // ends a child that waits for a thread that it does not have
   const OrderPointer order = sequential_order(kAll);
   read_batch(reader, *order, 17);
   read_batch(*open_reader(folder), *order, kRecords);

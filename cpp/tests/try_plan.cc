@@ -35,7 +35,7 @@ using Arrays = std::vector<Bytes>;
   std::abort();
 }
 
-// All values there are, NaN and infinity among them.
+// Values of all kinds, NaN and infinity among them.
 Bytes random_bytes(std::uint64_t count) {
   Bytes bytes(count);
   std::uint64_t state = 88172645463325252;
@@ -70,7 +70,7 @@ bool is_too_large(const Reader& reader, std::int64_t rows) {
   return bytes > most;
 }
 
-// The arrays of each batch that there is; nothing for one that is too large.
+// The number and the arrays of each batch that exists; no arrays if it is too large.
 using Batches = std::vector<std::pair<std::int64_t, std::optional<Arrays>>>;
 
 Batches read_by_core(const ReadPlan& plan, const std::vector<Bytes>& contents, const std::string& instruction_set) {
@@ -80,7 +80,8 @@ Batches read_by_core(const ReadPlan& plan, const std::vector<Bytes>& contents, c
   }
   const Reader reader(RecordIndex(plan.layout, std::move(files)), plan.window, plan.program, instruction_set);
   const Schedule schedule(plan.schedule, kernels_of(instruction_set));
-  if (schedule.size() != reader.samples().size()) throw Error(ErrorKind::kArgument, "an order of other samples");
+  if (schedule.size() != reader.samples().size())
+    throw Error(ErrorKind::kArgument, "the schedule and the files have different numbers of samples");
   Batches batches;
   for (const std::int64_t number : kBatches) {
     Schedule::Batch batch{};
@@ -138,7 +139,7 @@ bool is_nan(const std::byte* at, ElementType type) {
   }
 }
 
-// The same bits, but that any NaN equals any other one.
+// Whether the bits are the same, except that any NaN equals any other.
 bool are_equal(std::span<const std::byte> a, std::span<const std::byte> b, ElementType type) {
   if (a.size() != b.size()) return false;
   const std::size_t bytes = element_bytes(type);
@@ -156,13 +157,13 @@ void compare(const ReadPlan& plan, const std::optional<Batches>& some, const std
     const auto& arrays = (*some)[i].second;
     for (std::size_t k = 0; arrays && k < arrays->size(); ++k) {
       if (!are_equal((*arrays)[k], (*(*others)[i].second)[k], plan.program.outputs[k].type)) {
-        fail("output '" + plan.program.outputs[k].name + "' has other bits with another instruction set");
+        fail("output '" + plan.program.outputs[k].name + "' has different bits with another instruction set");
       }
     }
   }
 }
 
-// Files without a name in any folder, which live as long as this object.
+// Files that are in no folder and exist as long as this object.
 class HiddenFiles {
  public:
   explicit HiddenFiles(const std::vector<Bytes>& contents) {
@@ -185,10 +186,10 @@ class HiddenFiles {
   std::vector<int> descriptors_;
 };
 
-// An op may refuse, in words; it never finds itself in a state that nobody thought of.
+// An op may refuse a plan with a short message. It must never fail in a way that nobody expected.
 void check(const host::Result& result) {
   if (result.code == TF_INTERNAL || result.code == TF_RESOURCE_EXHAUSTED) fail("an op failed with " + result.message);
-  if (result.code != TF_OK && result.message.size() > 2000) fail("an error says too much");
+  if (result.code != TF_OK && result.message.size() > 2000) fail("the message of an error is too long");
 }
 
 void try_read_op(ReadPlan plan, const std::vector<Bytes>& contents, const Batches& batches) {
@@ -205,13 +206,13 @@ void try_read_op(ReadPlan plan, const std::vector<Bytes>& contents, const Batche
     for (std::size_t k = 0; k < arrays->size(); ++k) {
       if (plan.arrays[k].is_string) continue;
       if (!are_equal(host::bytes_of(*result.outputs[k]), (*arrays)[k], plan.program.outputs[k].type)) {
-        fail("output '" + plan.program.outputs[k].name + "' of the op is not that of the core");
+        fail("output '" + plan.program.outputs[k].name + "' of the op differs from that of the core");
       }
     }
   }
 }
 
-// A string that is a file, and the record that may be in it.
+// Decodes the content of a file as a string of one record, and as one of many.
 void try_decode_op(const std::string& plan, const std::vector<TF_DataType>& types, const Bytes& content) {
   for (const bool many : {false, true}) {
     const host::Kernel kernel("BinfeedDecode", {{"plan", plan}, {"output_types", types}, {"many", many}});

@@ -1,4 +1,4 @@
-// Does what a plan says, in every way there is: any bytes must end in errors or in the same arrays each time.
+// Runs a plan in every possible way: any bytes must lead to errors, or to the same arrays each time.
 #pragma once
 
 #include <string_view>
@@ -9,15 +9,15 @@
 
 namespace binfeed::tests {
 
-// Reads batches by way of the core, from memory into memory that both end where their bytes do, with the plainest and
-// the best instruction set; and by way of the ops, from files that hold the same. Plans of large files or batches are
-// only parsed. Ends the process where something is not right.
+// Reads batches through the core, with the most basic and the best instruction set, from and into memory that ends
+// where its bytes do; and through the ops, from files with the same content. Plans of large files are only parsed, and
+// large batches are skipped. Ends the process if something is wrong.
 void try_plan(std::string_view bytes);
 
-// The types that the outputs of an op have.
+// The types of the outputs of an op.
 std::vector<TF_DataType> types_of(const ReadPlan& plan);
 
-// What BinfeedRead gives for one batch, and for a chunk of {first, step, batches, size}.
+// The results of BinfeedRead for one batch, and for one of the chunks {first, step, batches, size}.
 host::Result read_batch(const host::Kernel& kernel, std::int64_t number, std::int64_t passed_epochs = 0,
                         std::uint64_t seed = 0);
 host::Result read_chunk(const host::Kernel& kernel, std::int64_t chunk, const std::vector<std::int64_t>& chunks);

@@ -1,4 +1,4 @@
-// The line between the decoder and the SIMD loops: only plain pointers and lengths cross it.
+// The interface between the decoder and the SIMD loops: only plain pointers and lengths cross it.
 #pragma once
 
 #include <array>
@@ -11,8 +11,8 @@
 
 namespace binfeed::kernels {
 
-// `records` times `elements` values: record r begins at source + r * source_stride and its result at
-// target + r * target_stride; within a record both are contiguous. Neither address needs an alignment.
+// `records` times `elements` values: record r begins at source + r * source_stride, and its result at target + r *
+// target_stride; within a record both are contiguous. Addresses need not be aligned.
 struct Block {
   const std::byte* source;
   std::size_t source_stride;
@@ -23,8 +23,7 @@ struct Block {
 };
 
 // x op a, or (x op a) op b, in the compute type; a and b are one value, or one per element of the record. A quotient is
-// that of kDivide, worked out with the divisor's reciprocal, which follows the divisors: where that gives the same
-// bits.
+// a division that is computed with reciprocals, which follow the divisors; plans use it where it gives the same bits.
 enum class Arithmetic : std::uint8_t {
   kMultiply,
   kAdd,
@@ -37,13 +36,13 @@ enum class Arithmetic : std::uint8_t {
 };
 inline constexpr std::size_t kArithmetics = 8;
 
-// Types of few enough values that all of them can be tried.
+// Types with so few values that all of them can be tried.
 constexpr bool has_quotient(ElementType type) {
   return type == ElementType::kInt8 || type == ElementType::kUint8 || type == ElementType::kInt16 ||
          type == ElementType::kUint16;
 }
 
-// What the operations below take beside the values.
+// Parameters of the operations below.
 struct BitField {
   std::uint32_t start;
   std::uint32_t width;
@@ -61,7 +60,7 @@ using Convert = void (*)(const Block&);
 // Arithmetic in one of the two compute types, with one operand or one per element.
 using FloatArithmetic = void (*)(const Block&, const float* a, const float* b);
 using DoubleArithmetic = void (*)(const Block&, const double* a, const double* b);
-// Words are bits of the source's value type, the lowest first.
+// The lowest bits of a word are those of a value of the source's value type.
 using WithWord = void (*)(const Block&, std::uint64_t a);
 using WithWords = void (*)(const Block&, std::uint64_t a, std::uint64_t b);
 using TakeBits = void (*)(const Block&, BitField field);
@@ -70,51 +69,52 @@ using Spread = void (*)(const Block&, std::size_t depth);
 // `offsets` are bytes from the source of a record to each element.
 using Gather = void (*)(const Block&, const std::uint32_t* offsets);
 using Interleave = void (*)(const Block&, std::size_t planes, std::size_t plane_bytes);
-// Bytes of each record from one distance to another.
+// Copies `row_bytes` bytes of each record, to change the distance between records.
 using CopyRows = void (*)(const Block&, std::size_t row_bytes);
 using Unpack = void (*)(const Block&, std::size_t bits, Packing packing);
 // Each value goes through the network once.
 using Feistel = void (*)(std::uint64_t* values, std::size_t count, const FeistelNetwork& network);
 
-// The loops of one arithmetic: those of the source's compute type are set.
+// The loops of one arithmetic. Only those of the source's compute type are set.
 struct ArithmeticLoops {
   FloatArithmetic in_float;
   DoubleArithmetic in_double;
   DoubleArithmetic in_double_to_float;  // rounded to float32 on the way out
 };
 
-// One instruction set's loops. A null pointer stands for a combination that a plan reaches in two steps.
+// The loops of one instruction set. A null pointer stands for a combination that needs more than one pass, or never
+// occurs.
 struct Kernels {
-  // [source][source has the other byte order]
+  // [source][whether the source has the other byte order]
   template <typename Entry>
   using PerSource = std::array<std::array<Entry, 2>, kElementTypes>;
 
-  // [target]: the value of the source as the target type, see numeric.inc.
+  // [target]: casts values to the target type, see numeric.inc.
   PerSource<std::array<Convert, kOutputTypes>> convert;
 
-  // [arithmetic][an operand per element]
+  // [arithmetic][whether there is an operand per element]
   PerSource<std::array<std::array<ArithmeticLoops, 2>, kArithmetics>> arithmetic;
 
-  // What comes out has the value type of the source.
+  // The results have the value type of the source.
   PerSource<Convert> abs;
   PerSource<WithWords> clip;       // into [a, b]
-  PerSource<WithWords> fill;       // b for NaN and for a
-  PerSource<WithWord> is_missing;  // NaN or a: bool
-  // What comes out is an unsigned integer of the width of the source's value type, or a signed one of the same bits.
+  PerSource<WithWords> fill;       // replaces NaN and a by b
+  PerSource<WithWord> is_missing;  // whether a value is NaN or a, as bool
+  // The results are unsigned or signed integers of the width of the source's value type.
   PerSource<TakeBits> bits;
 
   // [float64, else float32]
   std::array<Convert, 2> log1p;
 
   LookUp codes;  // elements of key_bytes bytes to int32
-  // [source, in the machine's byte order]: so many float32 come out.
+  // [source, in the machine's byte order]: each value becomes `depth` float32.
   std::array<Spread, kOutputTypes> one_hot;
 
   CopyRows copy_rows;
-  // [is signed]: numbers of up to 8 bits to one byte each, of up to 16 to two.
+  // [whether signed]: numbers of up to 8 bits become one byte each, those of up to 16 bits two.
   std::array<Unpack, 2> unpack;
 
-  // [log2 of the width of an element]: scattered elements of each record, made contiguous.
+  // [log2 of the width of an element]: makes scattered elements of each record contiguous.
   std::array<Gather, 4> gather;
   // The same for the element order p0[0], p1[0], ..., p0[1], p1[1], ... of `planes` equal planes (channels last).
   std::array<Interleave, 4> interleave;

@@ -1,4 +1,4 @@
-// The loops for what every machine of this architecture has: SSE2 on x86-64, NEON on arm64.
+// The loops for the instructions that every machine of this architecture has: SSE2 on x86-64, NEON on arm64.
 #include "kernels/kernels.h"
 #include "kernels/standard_headers.h"
 

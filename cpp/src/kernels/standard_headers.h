@@ -1,5 +1,5 @@
-// What the kernels use of the standard library, included before any target region begins: code of these headers must
-// not be compiled for an instruction set that the machine may lack.
+// The headers of the standard library that the kernels need. They are included before any target region begins, because
+// their code must not be compiled for an instruction set that the machine may lack.
 #pragma once
 
 #include <array>

@@ -8,7 +8,6 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.machine import machine
 from benchmarks.orders import experiments
-from benchmarks.report import OURS_COLOR, PEER_COLOR, pyplot
+from benchmarks.report import OURS_COLOR, PEER_COLOR, pyplot, write_json
 from benchmarks.workloads.ticks import tick_files
 
 EXPERIMENTS = ("shuffles", "scaling", "windows", "cold", "blocks")
@@ -105,8 +104,7 @@ def main() -> None:
     print_tables(results)
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
-        content = json.dumps({"machine": machine(), **results}, indent=2)
-        (options.output / "orders.json").write_text(content + "\n")
+        write_json(options.output / "orders.json", {"machine": machine(), **results})
         if "scaling" in results:
             draw_scaling(options.output / "orders.png", results["scaling"]["sizes"])
 

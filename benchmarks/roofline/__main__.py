@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import json
 import statistics
 import subprocess
 import tempfile
@@ -25,7 +24,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.machine import machine
-from benchmarks.report import pyplot
+from benchmarks.report import pyplot, write_json
 from benchmarks.roofline.cases import Case, cases
 
 FLAGS = ["-std=c++20", "-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
@@ -227,7 +226,7 @@ def main() -> None:
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
         content = {"machine": machine(), "bandwidth": bandwidth, "results": [asdict(result) for result in results]}
-        (options.output / "roofline.json").write_text(json.dumps(content, indent=2) + "\n")
+        write_json(options.output / "roofline.json", content)
         draw(options.output / "roofline.png", bandwidth, results)
 
 

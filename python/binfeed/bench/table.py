@@ -37,12 +37,12 @@ def by_rate(measurements: Sequence[Measurement]) -> list[Measurement]:
 def row_of(measurements: Sequence[Measurement], measurement: Measurement) -> list[str]:
     """The cells of :data:`COLUMNS`."""
     times = ratio(measurements, measurement, OURS)
-    rates, rate = measurement.rates, measurement.rate
+    rate = measurement.rate
     conversion = measurement.conversion
     return [
         measurement.title,
         f"{rate:,.0f}",
-        f"{min(rates) / rate:.2f} - {max(rates) / rate:.2f}",
+        f"{measurement.slowest / rate:.2f} - {measurement.fastest / rate:.2f}",
         f"{measurement.mb_in:,.1f}",
         f"{measurement.mb_out:,.1f}",
         f"{measurement.first_batch_ms:,.0f} ms",

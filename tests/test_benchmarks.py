@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import tensorflow as tf
 from binfeed import reference
 from binfeed.bench import harness, in_numpy, in_tensorflow, peers, table
 from binfeed.bench.peers import one_batch
+from binfeed.bench.quiet import quiet_import
 from binfeed.bench.server import Conversion, Turn, _arrays, _cpu_seconds, _Server
 from binfeed.bench.workload import Column, NotApplicable, Output, Source, Workload
 from hypothesis import given, settings
@@ -190,7 +193,9 @@ def measured(workload: Workload, modules: list[str], folder: Path) -> list[harne
     return found
 
 
-def test_peers_take_turns_in_processes_of_their_own(tmp_path: Path) -> None:
+def test_peers_take_turns_in_processes_of_their_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     ways = ["binfeed.bench.peers.binfeed_batches", "tests.peers.dies", "tests.peers.needs", "tests.peers.converts"]
     ours, dies, needs, converts = measured(small("ticks", tmp_path), ways, tmp_path / "work")
     assert ours.turns == 2
@@ -200,6 +205,8 @@ def test_peers_take_turns_in_processes_of_their_own(tmp_path: Path) -> None:
     assert 1 < ours.peak_mb < 2000
     assert ours.gives == "arrays"
     assert dies.skipped == "failed: dies died in check"
+    assert caplog.messages == ["dies failed: dies died in check\nits last words"]
+    assert capfd.readouterr() == ("", "")
     assert needs.skipped == "needs the package surely_not_there"
     assert converts.conversion is not None
     assert (converts.conversion.bytes, converts.conversion.samples) == (897 * 48, 897)
@@ -312,6 +319,16 @@ def test_results_are_tables_charts_and_a_page(run: report.Report, tmp_path: Path
     assert (tmp_path / "work.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_an_import_logs_is_shown_if_it_fails(fails: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ImportError) if fails else contextlib.nullcontext(), quiet_import():
+        os.write(2, b"Could not find cuda drivers\n")
+        if fails:
+            raise ImportError
+    print("an error", file=sys.stderr)
+    assert capfd.readouterr().err == "Could not find cuda drivers\n" * fails + "an error\n"
+
+
 def bench(*arguments: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "binfeed", "bench", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
@@ -326,6 +343,7 @@ def test_readers_are_compared_on_files_of_ones_own(tmp_path: Path) -> None:
     quick = ["--rounds", 1, "--seconds", 0.02, "--header-bytes", 4, "--layout", tmp_path / "layout.yaml"]
     found = bench(tmp_path / "*.bin", *quick, "--shuffle", "--peer", "fixed_length_batches", "binfeed_graph")
     assert found.returncode == 0, found.stderr
+    assert found.stderr == ""
     assert "2 files, records of 20 bytes to float32 (without tag)" in found.stdout
     assert re.search("[0-9.]+ times as (many|fast) as the best of", " ".join(found.stdout.split()))
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
-
-# Before TensorFlow is imported, which reads it then.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import argparse
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from binfeed.bench.quiet import quiet_import
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import machine
-from benchmarks.orders import experiments
 from benchmarks.report import OURS_COLOR, PEER_COLOR, pyplot, write_json
 from benchmarks.workloads.ticks import tick_files
+
+with quiet_import():
+    from benchmarks.orders import experiments
 
 EXPERIMENTS = ("shuffles", "scaling", "windows", "cold", "blocks")
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import math
 import multiprocessing
 import os
 import statistics
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +26,16 @@ CHECK_BATCH_SIZE = 64
 #: Seconds that a peer may take for what has no length of its own.
 PATIENCE = 900
 
+#: Lines that are shown of what a peer's process wrote before it failed.
+TAIL = 20
+
 #: Part of a turn that warms up.
 WARM_UP = 0.25
 
 #: Who takes longer than that many seconds to warm up is not asked again: what was read meanwhile is measured.
 SLOW = 5.0
+
+_LOG = logging.getLogger(__name__)
 
 #: TensorFlow on the processor, and quiet.
 _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -92,6 +99,7 @@ class Peer:
         self._threads = threads
         self._process: Any = None
         self._connection: Any = None
+        self._output: Any = None
 
     def title(self) -> str:
         """What it does."""
@@ -135,6 +143,7 @@ class Peer:
             self._process.join(5)
             self._process.kill()
             self._process = None
+            self._output.close()
 
     def _call(self, patience: float, method: str, *arguments: Any) -> Any:
         self._start()
@@ -142,22 +151,29 @@ class Peer:
             self._connection.send((method, arguments))
             answer = self._connection.recv() if self._connection.poll(patience) else TimeoutError
         except (EOFError, ConnectionError):
-            self.close()
-            raise RuntimeError(f"{self.name} died in {method}") from None
+            raise self._failure(f"died in {method}") from None
         if answer is TimeoutError:
-            self.close()
-            raise RuntimeError(f"{self.name} took too long in {method}")
+            raise self._failure(f"took too long in {method}")
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def _failure(self, what: str) -> RuntimeError:
+        """An error that ends with what the process wrote last; there is no process any more."""
+        self._output.seek(0)
+        lines = self._output.read().decode(errors="replace").splitlines()[-TAIL:]
+        self.close()
+        return RuntimeError("\n".join([f"{self.name} {what}", *lines]))
 
     def _start(self) -> None:
         if self._process is not None:
             return
         context = multiprocessing.get_context("spawn")
         self._connection, other_end = context.Pipe()
+        self._output = tempfile.NamedTemporaryFile(prefix="binfeed-")  # noqa: SIM115  (as long as the process)
+        arguments = (other_end, self._module, self._output.name)
         with _environment():
-            self._process = context.Process(target=serve, args=(other_end, self._module), daemon=False)
+            self._process = context.Process(target=serve, args=arguments, daemon=False)
             self._process.start()
         other_end.close()
 
@@ -278,7 +294,7 @@ def measure(
 
 @contextlib.contextmanager
 def _skipping(measurement: Measurement) -> Iterator[None]:
-    """Skip the peer if it fails."""
+    """Skip the peer if it fails, and log its error in full."""
     try:
         yield
     except Skipped as reason:
@@ -287,6 +303,7 @@ def _skipping(measurement: Measurement) -> Iterator[None]:
         raise
     except RuntimeError as error:
         measurement.skipped = "failed: " + str(error).splitlines()[0]
+        _LOG.error("%s failed: %s", measurement.peer, error)
 
 
 def _take_turn(workload: Workload, peer: Peer, measurement: Measurement, folder: Path, settings: Settings) -> Turn:

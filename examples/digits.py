@@ -16,7 +16,7 @@ import numpy.typing as npt
 from binfeed.bench.harness import Settings, measure, peers_of
 from binfeed.bench.peers import PEERS
 from binfeed.bench.quiet import quiet_import
-from binfeed.bench.table import conclusion, print_table
+from binfeed.bench.table import print_table
 from binfeed.bench.workload import Column, Output, Source, Workload
 from binfeed.machine import processors
 from sklearn.datasets import load_digits
@@ -100,7 +100,6 @@ def compare(folder: Path) -> None:
     with peers_of(PEERS, processors()) as peers:
         measurements = measure(workload, peers, folder / "compare", Settings(), lambda peer: None)
     print_table(workload.title, measurements)
-    print(conclusion(measurements))
     OUTPUT.mkdir(exist_ok=True)
     draw_bars(OUTPUT / "digits.png", Result.of(workload, measurements))
     print(f"drawn in {OUTPUT / 'digits.png'}")

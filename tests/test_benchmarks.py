@@ -266,12 +266,16 @@ def test_turns_are_summarized_by_their_median_and_extremes() -> None:
     assert (found.first_batch_ms, found.cpu_us_per_sample, found.peak_mb) == (10, 25_000, 100)
 
 
-def test_the_terminal_shows_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    table.print_table("a title", MEASUREMENTS)
+def test_the_terminal_shows_a_table_and_who_is_ahead(capsys: pytest.CaptureFixture[str]) -> None:
+    long = measurement("long", 30, "tensors")
+    long.title = "a title that is so long that it takes more than a line of its column, as some readers' titles do"
+    table.print_table("a title", [*MEASUREMENTS, long])
     shown = capsys.readouterr().out
     assert "100.0 x" in shown
     assert "2,000.0 us, 5 B each" in shown
     assert "not measured: the absent: needs <b>" in shown
+    assert "the binfeed_graph gives 2,000 samples per second, 10.0 times as many as" in shown
+    assert max(map(len, shown.splitlines())) <= 100
 
 
 def test_a_conclusion_says_who_is_ahead() -> None:
@@ -344,6 +348,7 @@ def test_readers_are_compared_on_files_of_ones_own(tmp_path: Path) -> None:
     found = bench(tmp_path / "*.bin", *quick, "--shuffle", "--peer", "fixed_length_batches", "binfeed_graph")
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
+    assert max(map(len, found.stdout.splitlines())) <= 100
     assert "2 files, records of 20 bytes to float32 (without tag)" in found.stdout
     assert re.search("[0-9.]+ times as (many|fast) as the best of", " ".join(found.stdout.split()))
 
@@ -379,6 +384,7 @@ def test_the_roofline_is_a_table_and_a_chart(
     roofline.print_table(bandwidth, results)
     shown = capsys.readouterr().out
     assert "3073-byte images" in shown
+    assert max(map(len, shown.splitlines())) <= 100
     roofline.draw(tmp_path / "roofline.png", bandwidth, results)
     assert (tmp_path / "roofline.png").read_bytes().startswith(b"\x89PNG")
 
@@ -387,7 +393,9 @@ def test_the_roofline_is_a_table_and_a_chart(
 def test_every_experiment_on_orders_runs(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = {name: orders.run(name, tmp_path, records=400_000 if name == "scaling" else 120_000, rounds=1)}
     orders.print_tables(results)
-    assert "│" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "──" in shown
+    assert max(map(len, shown.splitlines())) <= 100
     rows = orders.rows_of(results[name])
     assert len(rows) >= 3
     numbers = [value for row in rows for column, value in row.items() if column not in ("", "memory")]

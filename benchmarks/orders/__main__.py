@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 from binfeed.bench.quiet import quiet_import
-from rich.console import Console
-from rich.table import Table
+from binfeed.bench.table import console, table_of
 
 from benchmarks.machine import machine
 from benchmarks.report import OURS_COLOR, PEER_COLOR, pyplot, write_json
@@ -40,15 +39,12 @@ def run(name: str, folder: Path, records: int, rounds: int) -> experiments.Resul
 
 def print_tables(results: dict[str, experiments.Results]) -> None:
     """A table per experiment."""
-    console = Console(width=120)
     for name, result in results.items():
-        table = Table(title=(getattr(experiments, name).__doc__ or "").splitlines()[0], title_justify="left")
         rows = rows_of(result)
-        for column in rows[0]:
-            table.add_column(column, justify="left" if column == "" else "right")
+        table = table_of((getattr(experiments, name).__doc__ or "").splitlines()[0], tuple(rows[0]))
         for row in rows:
             table.add_row(*map(_shown, row.values()))
-        console.print(table)
+        console().print(table)
 
 
 def rows_of(result: experiments.Results) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from benchmarks.peers import PEERS
 from benchmarks.roofline import __main__ as roofline
 from benchmarks.roofline.cases import cases
 from benchmarks.workloads import WORKLOADS, make
-from tests.conftest import assert_identical
+from tests.helpers import ROOT, assert_identical, run_python
 
 THREADS = 2
 
@@ -102,7 +102,7 @@ def test_a_cold_turn_is_one_epoch(tmp_path: Path) -> None:
 def test_processes_that_ended_count_in_the_cpu_time() -> None:
     before = _cpu_seconds()
     burn = "import time\nwhile time.process_time() < 0.6: pass"
-    subprocess.run([sys.executable, "-c", burn], check=True)
+    assert run_python("-c", burn).returncode == 0
     assert _cpu_seconds() - before >= 0.5
 
 
@@ -167,9 +167,8 @@ def test_decoding_by_hand_is_that_of_the_definition(
 
 
 def test_readme_shows_the_results() -> None:
-    root = Path(__file__).parents[1]
-    results = report.read(root / "docs" / "benchmarks" / "results.json")
-    text = (root / "README.md").read_text()
+    results = report.read(ROOT / "docs" / "benchmarks" / "results.json")
+    text = (ROOT / "README.md").read_text()
     assert report.summary_table(results) in text
     assert report.verdict(results) in " ".join(text.split())
 
@@ -334,8 +333,7 @@ def test_what_an_import_logs_is_shown_if_it_fails(fails: bool, capfd: pytest.Cap
 
 
 def bench(*arguments: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "binfeed", "bench", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    return run_python("-m", "binfeed", "bench", *arguments)
 
 
 def test_readers_are_compared_on_files_of_ones_own(tmp_path: Path) -> None:

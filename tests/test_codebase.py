@@ -12,7 +12,7 @@ import binfeed as bf
 import pytest
 from binfeed import _core
 
-ROOT = Path(__file__).parents[1]
+from tests.helpers import ROOT
 
 
 def test_versions_agree() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from binfeed.reader import open_with
 
-from tests.conftest import Array, WriteFiles, assert_identical
+from tests.helpers import Array, WriteFiles, assert_identical
 
 SAMPLES = 20
 

@@ -14,7 +14,6 @@ import pytest
 from binfeed.element_types import OUTPUT_TYPES
 from binfeed.reader import open_with
 
-from tests.conftest import Array, assert_identical
 from tests.differential import (
     check_batches,
     check_dataset,
@@ -25,6 +24,7 @@ from tests.differential import (
     samples_of,
     settled,
 )
+from tests.helpers import Array, assert_identical
 from tests.strategies import (
     OPERATIONS,
     TYPES,

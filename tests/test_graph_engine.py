@@ -251,6 +251,8 @@ def test_memory_stays_flat_over_many_epochs(tmp_path: Path) -> None:
 
 # Past one process.
 
+servers = tf.data.experimental.service
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -258,33 +260,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def server(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    with subprocess.Popen(
-        [sys.executable, "-m", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            while not (line := process.stdout.readline()).endswith("ready\n"):
-                assert line, "the server ended before it was ready"
-            yield process
-        finally:
-            process.kill()
-
-
-def worker(dispatcher: int, port: int) -> Any:
-    return server("binfeed.tensorflow.worker", "--dispatcher", f"localhost:{dispatcher}", "--port", str(port))
-
-
 def distributed(dataset: tf.data.Dataset, address: str) -> tf.data.Dataset:
     """By dynamic sharding; what is public looks for tasks, and for the end, once a second."""
-    policy = tf.data.experimental.service.ShardingPolicy.DYNAMIC
-    return dataset.apply(_distribute(policy, address, task_refresh_interval_hint_ms=20))
+    return dataset.apply(_distribute(servers.ShardingPolicy.DYNAMIC, address, task_refresh_interval_hint_ms=20))
 
 
 def test_a_feature_may_select_nothing(paths: list[Path]) -> None:
@@ -294,45 +272,65 @@ def test_a_feature_may_select_nothing(paths: list[Path]) -> None:
     assert ids(dataset) == list(range(COUNT))
 
 
-def test_workers_of_tf_data_service_share_an_epoch(reader: bf.Reader) -> None:
-    dispatcher, *ports = (free_port() for _ in range(3))
-    address = f"grpc://localhost:{dispatcher}"
-    with (
-        server("binfeed.tensorflow.dispatcher", "--port", str(dispatcher)),
-        worker(dispatcher, ports[0]) as first,
-        worker(dispatcher, ports[1]),
-    ):
-        dataset = graph(reader, 10, shuffle=True, seed=4)
-        for _ in range(2):
-            found = ids(distributed(dataset, address))
-            assert sorted(found) == list(range(COUNT))  # every record exactly once
-        assert found[:10] in np.reshape(reference.shuffled(COUNT, 4, 0), (-1, 10)).tolist()
+def start_dispatcher() -> Any:
+    # Jobs that nobody reads any more end at once: else workers would go on with them, and wait for their end.
+    config = servers.DispatcherConfig(job_gc_check_interval_ms=100, job_gc_timeout_ms=100)
+    return servers.DispatchServer(config)
 
-        # A worker is lost. Dynamic sharding visits at most once: when the worker is back, at the same address, the
-        # epoch ends without the batches that it had taken, and with all others.
-        batches = iter(distributed(graph(reader, 1), address))
-        found = [int(next(batches)["id"][0]) for _ in range(50)]
-        first.kill()
-        first.wait()
-        found += [int(next(batches)["id"][0]) for _ in range(50)]  # from the other one
-        with worker(dispatcher, ports[0]):
-            found += [int(batch["id"][0]) for batch in batches]
-        assert len(set(found)) == len(found)
-        assert len(found) > COUNT // 2
+
+def start_worker(dispatcher: Any) -> Any:
+    address = dispatcher.target.removeprefix("grpc://")
+    return servers.WorkerServer(servers.WorkerConfig(dispatcher_address=address, heartbeat_interval_ms=100))
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
     """The address of a dispatcher with two workers, all within this process."""
-    servers = tf.data.experimental.service
-    # Jobs that nobody reads any more end at once: else the workers would go on with them, and wait for their end.
-    dispatcher = servers.DispatchServer(servers.DispatcherConfig(job_gc_check_interval_ms=100, job_gc_timeout_ms=100))
-    address = dispatcher.target.removeprefix("grpc://")
-    config = servers.WorkerConfig(dispatcher_address=address, heartbeat_interval_ms=100)
-    workers = [servers.WorkerServer(config) for _ in range(2)]
+    dispatcher = start_dispatcher()
+    workers = [start_worker(dispatcher) for _ in range(2)]
     yield dispatcher.target
     for each in workers:
         each._stop()
+
+
+@contextmanager
+def worker_process(dispatcher: str, port: int) -> Iterator[subprocess.Popen[str]]:
+    """A worker that is ready, in a process of its own."""
+    module = ["-m", "binfeed.tensorflow.worker", "--dispatcher", dispatcher.removeprefix("grpc://")]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    with subprocess.Popen([sys.executable, *module, "--port", str(port)], **pipes, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            while not (line := process.stdout.readline()).endswith("ready\n"):
+                assert line, "the worker ended before it was ready"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_workers_of_tf_data_service_share_an_epoch(reader: bf.Reader) -> None:
+    dispatcher, port = start_dispatcher(), free_port()
+    with worker_process(dispatcher.target, port) as first:
+        other = start_worker(dispatcher)
+        dataset = graph(reader, 10, shuffle=True, seed=4)
+        for _ in range(2):
+            found = ids(distributed(dataset, dispatcher.target))
+            assert sorted(found) == list(range(COUNT))  # every record exactly once
+        assert found[:10] in np.reshape(reference.shuffled(COUNT, 4, 0), (-1, 10)).tolist()
+
+        # A worker is lost. Dynamic sharding visits at most once: when the worker is back, at the same address, the
+        # epoch ends without the batches that it had taken, and with all others.
+        batches = iter(distributed(graph(reader, 1), dispatcher.target))
+        found = [int(next(batches)["id"][0]) for _ in range(50)]
+        first.kill()
+        first.wait()
+        found += [int(next(batches)["id"][0]) for _ in range(50)]  # from the other one
+        with worker_process(dispatcher.target, port):
+            found += [int(batch["id"][0]) for batch in batches]
+        assert len(set(found)) == len(found)
+        assert len(found) > COUNT // 2
+    other._stop()
 
 
 @pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"shuffle": "block"}, {"shuffle": True, "epochs": 3}])

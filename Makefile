@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := CMakeLists.txt pyproject.toml $(shell find cpp python -type f ! -name '*.pyc')
 
-.PHONY: test test-tensorflow-versions demo benchmark benchmark-smoke roofline orders develop sanitize sanitize-threads fuzz fuzz-bytes clean
+.PHONY: lint test test-tensorflow-versions demo benchmark benchmark-smoke roofline orders develop sanitize sanitize-threads fuzz fuzz-bytes clean
 
 # An environment per purpose, with binfeed installed as a user would.
 $(VENV)/%/installed: $(SOURCES)
@@ -13,10 +13,17 @@ $(VENV)/%/installed: $(SOURCES)
 	$(VENV)/$*/bin/python -m pip install --quiet '.[$*]'
 	touch $@
 
-test: $(VENV)/test/installed
-	$(VENV)/test/bin/ruff check .
-	$(VENV)/test/bin/ruff format --check .
-	$(VENV)/test/bin/mypy
+# What machines can check of the style, by the tools of the environment. An unpacked sdist is no git repository, and
+# pre-commit needs one.
+lint: $(VENV)/test/installed
+	@if [ -e .git ]; then \
+	  PATH="$(CURDIR)/$(VENV)/test/bin:$$PATH" PRE_COMMIT_HOME="$(CURDIR)/$(VENV)/pre-commit" \
+	    pre-commit run --all-files; \
+	else \
+	  echo "make lint: skipped, since pre-commit runs in a git repository only"; \
+	fi
+
+test: lint
 	$(VENV)/test/bin/python -m pytest
 
 # One wheel, in the oldest TensorFlow that is supported (which needs Python 3.12 or older) and in the newest.

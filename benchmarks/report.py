@@ -184,10 +184,11 @@ def write(report: Report, folder: Path) -> None:
 
 
 SUMMARY_COLUMNS = (
-    *("workload", "binfeed in tf.data, samples/s", "of a loop that reads nothing"),
-    *("times the best of TensorFlow, same files", "and converted files"),
-    *("binfeed's NumPy batches, samples/s", "times the best other loader"),
+    *("workload", "binfeed in tf.data, samples/s", "share of a loop without a reader"),
+    *("against TensorFlow, same files", "against TensorFlow, converted files"),
+    *("binfeed's NumPy batches, samples/s", "against other loaders"),
 )
+HIGHLIGHT_COLUMNS = ("workload", "binfeed", "TensorFlow, same files", "TensorFlow, converted files", "binfeed is")
 
 
 def summary(report: Report) -> list[list[str]]:
@@ -226,17 +227,30 @@ def summary_table(report: Report) -> str:
     return _table(SUMMARY_COLUMNS, summary(report))
 
 
+def highlights(report: Report) -> str:
+    """The README's table, as Markdown: per workload millions of samples per second within tf.data."""
+    rows = []
+    for result in report.results.values():
+        ours = result.best(ours=True, gives="tensors")
+        others = [result.best(ours=False, gives="tensors", converted=converted) for converted in (False, True)]
+        fastest = max((each for each in others if each), key=lambda each: each.rate, default=None)
+        times = f"{ours.rate / fastest.rate:,.1f} x" if ours and fastest else ""
+        rates = [f"{each.rate / 1e6:#.3g}" if each else "" for each in (ours, *others)]
+        rows.append([result.title.partition(":")[0], *rates, times])
+    return _table(HIGHLIGHT_COLUMNS, rows)
+
+
 def verdict(report: Report) -> str:
     """In the median, and where we are not ahead."""
     same, all_readers = _ratios(report, converted=False), _ratios(report, converted=None)
     if not same:
         return "Nothing to compare."
     behind = [name for name, ratio in all_readers.items() if ratio < 1]
-    where = f" It is behind in {', '.join(behind)}." if behind else ""
+    where = f" It is slower in {', '.join(behind)}." if behind else ""
     return (
-        f"Within tf.data binfeed is {_spread(same)} times as fast as the best TensorFlow reader of the same files, in "
-        f"the median of {len(same)} workloads; where readers of files converted for them count too, "
-        f"{_spread(all_readers)} times.{where}"
+        f"In tf.data, binfeed is {_median(same)} times as fast as the best TensorFlow reader of the same files (median "
+        f"of {len(same)} workloads, range {_range(same)}). Counting readers of converted files as well, it is "
+        f"{_median(all_readers)} times as fast ({_range(all_readers)}).{where}"
     )
 
 
@@ -251,9 +265,12 @@ def _ratios(report: Report, converted: bool | None) -> dict[str, float]:
     return ratios
 
 
-def _spread(ratios: dict[str, float]) -> str:
-    values = ratios.values()
-    return f"{statistics.median(values):,.1f} ({min(values):,.1f} to {max(values):,.1f})"
+def _median(ratios: dict[str, float]) -> str:
+    return f"{statistics.median(ratios.values()):,.1f}"
+
+
+def _range(ratios: dict[str, float]) -> str:
+    return f"{min(ratios.values()):,.1f} to {max(ratios.values()):,.1f}"
 
 
 def markdown(report: Report) -> str:

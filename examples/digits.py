@@ -1,6 +1,6 @@
-"""The main job, end to end: binary files of handwritten digits, a Keras classifier, and what other readers cost.
+"""Train a Keras classifier on binary files of handwritten digits, then compare binfeed with other readers.
 
-``make demo`` runs it. It needs the extra ``demo``.
+``make demo`` runs this example. It needs the extra ``demo``.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from binfeed.bench.workload import Column, Output, Source, Workload
 from binfeed.machine import processors
 from sklearn.datasets import load_digits
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the charts of the benchmarks stand beside the examples
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the benchmarks are next to the examples
 from benchmarks.report import Result, draw_bars
 
 OUTPUT = Path("out")
 TRAINING_FILES = 4
 COPIES = 40
 
-#: What the bytes are: as CIFAR-10 has it, a byte of label and then the pixels, here 8 x 8 of them from 0 to 16.
+#: What the bytes are: a label followed by the pixels, as in CIFAR-10. There are 8 x 8 pixels, from 0 to 16.
 RECORD = np.dtype([("label", "u1"), ("image", "u1", (64,))])
 
 #: What the model gets.
@@ -39,7 +39,7 @@ FEATURES = {
 
 
 def digits() -> npt.NDArray[Any]:
-    """The 1,797 handwritten digits that scikit-learn ships, as records in random order."""
+    """Return the 1,797 handwritten digits of scikit-learn as records in random order."""
     bunch = load_digits()
     records = np.zeros(len(bunch.target), RECORD)
     records["label"] = bunch.target
@@ -48,7 +48,7 @@ def digits() -> npt.NDArray[Any]:
 
 
 def write(folder: Path, records: npt.NDArray[Any]) -> None:
-    """A test file of 297 records, the others in four files to train from."""
+    """Write 297 records to a test file, and the others to four training files."""
     test, training = np.split(records, [297])
     test.tofile(folder / "test.bin")
     for number, part in enumerate(np.array_split(training, TRAINING_FILES)):
@@ -56,7 +56,7 @@ def write(folder: Path, records: npt.NDArray[Any]) -> None:
 
 
 def train(folder: Path) -> float:
-    """Train a small classifier from the files; its accuracy on those it did not see."""
+    """Train a small classifier on the training files, and return its accuracy on the test file."""
     with quiet_import():
         import tensorflow as tf  # noqa: PLC0415  (the processes of the readers below load this file, not TensorFlow)
 
@@ -83,7 +83,7 @@ def train(folder: Path) -> float:
 
 
 def compare(folder: Path) -> None:
-    """Print and draw how fast each reader feeds the same batches of a larger set of files."""
+    """Print and draw how fast each reader delivers the same batches from a larger set of files."""
     files = [str(folder / f"many-{number}.bin") for number in range(8)]
     for file in files:
         np.resize(digits(), 1797 * COPIES).tofile(file)
@@ -95,7 +95,7 @@ def compare(folder: Path) -> None:
         name="digits",
         title="Digits: 65-byte records to float32 / 16 and a label, 4096 at a time",
         sources=[Source(files, bf.Layout(RECORD), outputs)],
-        batch_size=4096,  # of records this small; what a loop in Python costs per batch hides the readers otherwise
+        batch_size=4096,  # in smaller batches, the Python loop takes longer than the readers
     )
     with peers_of(PEERS, processors()) as peers:
         measurements = measure(workload, peers, folder / "compare", Settings(), lambda peer: None)
@@ -106,7 +106,7 @@ def compare(folder: Path) -> None:
 
 
 def main() -> None:
-    """The whole job."""
+    """Write the files, train, and compare readers."""
     with tempfile.TemporaryDirectory(prefix="binfeed-") as name:
         folder = Path(name)
         write(folder, digits())

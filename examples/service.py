@@ -1,4 +1,4 @@
-"""An epoch shared out by tf.data service: a dispatcher and two workers decode in processes of their own."""
+"""Read one epoch through tf.data service: a dispatcher and two workers, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECORD = np.dtype([("id", "<u4"), ("text", "S60")])
 
 @contextlib.contextmanager
 def server(module: str, *arguments: str) -> Iterator[None]:
-    """``python -m binfeed.tensorflow.<module>``, ready."""
+    """Run ``python -m binfeed.tensorflow.<module>``, from when it is ready until the context ends."""
     command = [sys.executable, "-m", f"binfeed.tensorflow.{module}", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -33,13 +33,13 @@ def server(module: str, *arguments: str) -> Iterator[None]:
 
 
 def main() -> None:
-    """Write a file of records, start the servers, read one epoch through them."""
+    """Write a file of records, start the servers, and read one epoch through them."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = str(free.getsockname()[1])
     dispatcher = f"localhost:{port}"
     with tempfile.TemporaryDirectory() as folder:
-        # Python's own documentation, line by line.
+        # The records are the lines of Python's own documentation.
         lines = "\n".join(pydoc_data.topics.topics.values()).encode().split(b"\n")
         records = np.array(list(enumerate(lines)), RECORD)
         records.tofile(Path(folder) / "lines.bin")

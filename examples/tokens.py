@@ -1,4 +1,4 @@
-"""Trains a small language model from a flat file of uint16 tokens: windows of 64, and the token that follows each."""
+"""Train a small language model on a flat file of uint16 tokens: windows of 64, and the token after each of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LENGTH = 64
 
 
 def write_tokens(path: Path) -> int:
-    """Python's own documentation, a token per character, as the flat files are that language models are fed from."""
+    """Write Python's own documentation as a flat file with one token per character, and return the vocabulary size."""
     text = "\n".join(pydoc_data.topics.topics.values())
     codes, tokens = np.unique(np.array(list(text)), return_inverse=True)
     tokens.astype("<u2").tofile(path)
@@ -23,7 +23,7 @@ def write_tokens(path: Path) -> int:
 
 
 def main() -> None:
-    """Write the file, open it as windows, train."""
+    """Write the file, open it as windows, and train."""
     epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     with tempfile.TemporaryDirectory() as folder:
         vocabulary = write_tokens(Path(folder) / "tokens.bin")

@@ -30,6 +30,7 @@ import ml_dtypes
 import numpy as np
 from binfeed import reference
 from binfeed.reader import open_with
+from binfeed.values import cast
 from hypothesis import HealthCheck, given, seed, settings
 
 from tests.helpers import Array, assert_identical
@@ -120,7 +121,7 @@ class Values:
 
     def cast(self, dtype: str) -> Values:
         result = dtype if "float" in dtype else "float32"
-        return Values(reference.cast(self.array, dtype), result=result, is_exact=self.is_exact)
+        return Values(cast(self.array, dtype), result=result, is_exact=self.is_exact)
 
     @property
     def _compute_dtype(self) -> np.dtype[Any]:
@@ -164,6 +165,15 @@ class Values:
         """Halves as float32, which holds bounds and classes that they do not."""
         name = self.array.dtype.name
         return self.array.astype(np.float32) if name in ("float16", "bfloat16") else self.array
+
+    def abs(self) -> Values:
+        x = self.array
+        if x.dtype.kind == "i":
+            widened = np.minimum(np.abs(x.astype(object)), np.iinfo(x.dtype).max)
+            return replace(self, array=widened.astype(x.dtype))
+        if x.dtype.kind in ("b", "u"):
+            return self
+        return replace(self, array=np.where(np.signbit(x.astype(np.float64)), -x, x))
 
     def clip(self, low: float | None = None, high: float | None = None) -> Values:
         x = self._comparable
@@ -343,7 +353,7 @@ def shuffled(size: int, shuffle: bool | str | bf.BlockShuffle, sample_bytes: int
         return reference.shuffled(size, seed_, epoch)
     blocks = shuffle if isinstance(shuffle, bf.BlockShuffle) else bf.BlockShuffle()
     return reference.block_shuffled(
-        size, blocks.block_samples or 2**20 // sample_bytes, blocks.window_blocks, seed_, epoch
+        size, blocks.block_samples or 2**20 // sample_bytes, blocks.group_blocks, seed_, epoch
     )
 
 

@@ -433,6 +433,10 @@ def _log1p(draw: st.DrawFn, draft: Draft) -> Drawn:
     return Step("log1p"), replace(draft.computed(), is_exact=False)
 
 
+def _abs(draw: st.DrawFn, draft: Draft) -> Drawn:
+    return Step("abs"), draft.become(draft.type, result=draft.result)
+
+
 def _clip(draw: st.DrawFn, draft: Draft) -> Drawn:
     beyond = [-math.inf, math.inf] + ([-1e40, 1e40] if draft.is_float else [-(2**70), 2**70])
     bounds = st.sampled_from([*beyond, -3, 0, 3, 100]) | st.just(_value(draw, draft.type))
@@ -522,6 +526,7 @@ OPERATIONS: dict[str, tuple[Callable[[Draft], bool], Callable[[st.DrawFn, Draft]
     "standardize": (lambda draft: draft.is_number, _standardize),
     "minmax": (lambda draft: draft.is_number, _minmax),
     "log1p": (lambda draft: draft.is_number, _log1p),
+    "abs": (lambda draft: draft.is_number, _abs),
     "clip": (_is_compared, _clip),
     "fill": (_is_compared, _fill),
     "is_missing": (_is_compared, _is_missing),

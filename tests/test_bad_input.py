@@ -141,7 +141,7 @@ def test_a_batch_size_below_one(batch_size: int) -> None:
 def test_misspelt_keywords_suggest_the_right_ones() -> None:
     reader = bf.open(bytes(10), RECORD)
     with pytest.raises(TypeError, match=r"'feature'; did you mean 'features'\?"):
-        bf.open(bytes(10), RECORD, feature=None)  # type: ignore[call-arg]
+        bf.open(bytes(10), RECORD, feature=None)
     with pytest.raises(TypeError, match=r"'drop_reminder'; did you mean 'drop_remainder'\?"):
         reader.batches(2, drop_reminder=True)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"'prefetsh'; did you mean 'prefetch'\?"):

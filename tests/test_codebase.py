@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import binfeed as bf
 import pytest
+import yaml
 from binfeed import _core
 
 from tests.helpers import ROOT
@@ -37,6 +39,63 @@ def test_only_one_package_imports_tensorflow() -> None:
             continue
         imports = re.findall(r"^import tensorflow|^from tensorflow", source.read_text(), re.MULTILINE)
         assert not imports, source
+
+
+#: Modules import from layers above their own in this list, never from below or beside; a package's face comes last.
+LAYERS = [
+    {"_core"},
+    {"errors", "machine"},
+    {"extras", "numbers"},
+    {"element_types", "window"},
+    {"layout_yaml", "values"},
+    {"layout"},
+    {"chain", "files"},
+    {"operations"},
+    {"features"},
+    {"planning", "order"},
+    {"state", "reference"},
+    {"samples"},
+    {"records", "schedule"},
+    {"batches"},
+    {"tensorflow.elements", "tensorflow.ops"},
+    {"tensorflow.plan", "tensorflow.generator"},
+    {"tensorflow.graph"},
+    {"tensorflow.dataset"},
+    {"reader"},
+    {"_build_info", "tensorflow.decode", "tensorflow.service"},
+    {"tensorflow.dispatcher", "tensorflow.worker"},
+]
+
+
+def imports_of(source: Path) -> set[str]:
+    """The modules of binfeed that a file imports anywhere: within functions, and for type checkers, too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.removeprefix("binfeed.") for alias in node.names if alias.name.startswith("binfeed")}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "binfeed":
+            module = (node.module or "").removeprefix("binfeed").removeprefix(".")
+            for alias in node.names:
+                inner = f"{module}.{alias.name}".strip(".")
+                is_module = inner in {"_core"} | {name for layer in LAYERS for name in layer}
+                found.add(inner if is_module else module)
+    return found
+
+
+def test_imports_go_one_way() -> None:
+    package = ROOT / "python" / "binfeed"
+    names = {".".join(path.relative_to(package).with_suffix("").parts): path for path in package.rglob("*.py")}
+    modules = {
+        name: path
+        for name, path in names.items()
+        if path.name not in ("__init__.py", "__main__.py") and not name.startswith("bench.")
+    }
+    layer_of = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+    assert set(layer_of) == set(modules) | {"_core"}
+    for name, path in modules.items():
+        for imported in imports_of(path):
+            assert imported in layer_of, f"{name} imports the face of {imported or 'binfeed'}"
+            assert layer_of[imported] < layer_of[name], f"{name} imports {imported}"
 
 
 def test_importing_binfeed_imports_nothing_slow() -> None:
@@ -71,14 +130,63 @@ def test_everything_public_is_documented(name: str) -> None:
                 assert inspect.getdoc(value), f"{name}.{member}"
 
 
-def test_the_readme_names_what_there_is() -> None:
-    readme = (ROOT / "README.md").read_text()
-    targets = set(re.findall(r"(?:`|^)make ([a-z-]+)", readme, re.MULTILINE))
+def test_dir_shows_what_is_public() -> None:
+    assert set(dir(bf)) == set(bf.__all__)
+    reader = bf.open(b"abc", "u1")
+    assert [name for name in dir(reader) if not name.startswith("_")] == [
+        *("batches", "close", "closed", "spec", "take", "to_tf_dataset")
+    ]
+    batches = reader.batches(2)
+    assert [name for name in dir(batches) if not name.startswith("_")] == ["skip", "state"]
+
+
+#: What contributors find first: the workflows run these targets, the documents name them.
+DOOR = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    ".github/pull_request_template.md",
+    ".github/ISSUE_TEMPLATE/bug.yml",
+    ".github/ISSUE_TEMPLATE/config.yml",
+    ".github/ISSUE_TEMPLATE/feature.yml",
+    ".github/workflows/sanitize.yml",
+    ".github/workflows/tensorflow.yml",
+    ".github/workflows/test.yml",
+    ".pre-commit-config.yaml",
+    ".clang-format",
+    ".clang-tidy",
+]
+
+
+def make_targets(text: str) -> set[str]:
+    """Those of commands: at the beginning of a line or of an item, or quoted as code."""
+    return set(re.findall(r"(?:`|^[ -]*(?:run: )?)make ([a-z-]+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", DOOR)
+def test_the_door_names_what_there_is(name: str) -> None:
+    text = (ROOT / name).read_text()
     makefile = (ROOT / "Makefile").read_text()
-    assert {"demo", "test"} <= targets
-    assert all(f"\n{target}:" in makefile for target in targets)
-    for link in re.findall(r"\]\(([^)#:]+)\)", readme):
-        assert (ROOT / link).exists(), link
+    assert [target for target in make_targets(text) if f"\n{target}:" not in makefile] == []
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / name).parent.joinpath(link).exists(), link
+    if name.endswith((".yml", ".yaml")):
+        assert isinstance(yaml.safe_load(text), dict)
+
+
+def test_the_door_names_the_targets() -> None:
+    def named(pattern: str) -> set[str]:
+        return set().union(*(make_targets(path.read_text()) for path in ROOT.glob(pattern)))
+
+    assert {"demo", "test"} <= named("README.md") & named("CONTRIBUTING.md")
+    assert named(".github/workflows/*.yml") == {
+        "test",
+        "test-tensorflow-versions",
+        "sanitize",
+        "sanitize-threads",
+        "fuzz",
+        "fuzz-bytes",
+    }
 
 
 def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 from binfeed import reference
 from binfeed.element_types import OUTPUT_TYPES
 from binfeed.reader import open_with
+from binfeed.values import compute_dtype
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -259,7 +260,7 @@ def test_log1p_is_close_to_the_truth_and_the_same_everywhere(dtype: str) -> None
     ]
     for result in results[1:]:
         assert_identical(result, results[0])
-    compute = reference.compute_dtype(values.dtype)
+    compute = compute_dtype(values.dtype)
     with np.errstate(all="ignore"):
         truth = np.log1p(values.astype(compute).astype(np.longdouble))
         units = np.spacing(np.abs(truth.astype(compute)))

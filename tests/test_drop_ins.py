@@ -67,7 +67,7 @@ def test_decode_names_the_string_of_another_size(records: Array) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"string 2 has 47 bytes, but a record has 48; many=True"):
         bft.decode(tf.tensor_scatter_nd_update(strings(records), [[2]], [b"x" * 47]), RECORD)
     with pytest.raises(TypeError, match="did you mean 'features'"):
-        bft.decode(strings(records), RECORD, feature="price")  # type: ignore[call-arg]
+        bft.decode(strings(records), RECORD, feature="price")
 
 
 def test_decode_works_in_functions_and_datasets(records: Array, expected: Any) -> None:
@@ -218,7 +218,7 @@ def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
 
 def test_many_is_true_or_false(records: Array) -> None:
     with pytest.raises(TypeError, match="many must be True or False, not 'no'"):
-        bft.decode(strings(records), RECORD, many="no")  # type: ignore[arg-type]
+        bft.decode(strings(records), RECORD, many="no")
 
 
 def test_the_layout_may_have_the_header(tmp_path: Path) -> None:

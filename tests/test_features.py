@@ -7,7 +7,7 @@ from typing import Any
 import binfeed as bf
 import numpy as np
 import pytest
-from binfeed.planning import plan_output
+from binfeed.planning import plan_features
 
 from tests.helpers import assert_identical
 
@@ -78,7 +78,7 @@ def test_a_chain_prints_as_it_was_written() -> None:
     ],
 )
 def test_dtype_and_shape_of_what_comes_out(feature: bf.Feature, dtype: str, shape: tuple[int, ...]) -> None:
-    output = plan_output("feature", feature, LAYOUT)
+    output = plan_features({"feature": feature}, LAYOUT).outputs[0]
     assert (output.dtype, output.shape) == (np.dtype(dtype), shape)
 
 
@@ -120,10 +120,10 @@ def test_dtype_and_shape_of_what_comes_out(feature: bf.Feature, dtype: str, shap
 )
 def test_a_feature_that_does_not_fit_the_layout_is_refused(feature: bf.Feature, words: str | None) -> None:
     if words is None:
-        assert plan_output("x", feature, LAYOUT).shape == (2,)
+        assert plan_features({"x": feature}, LAYOUT).outputs[0].shape == (2,)
         return
     with pytest.raises(bf.FeatureError) as caught:
-        plan_output("x", feature, LAYOUT)
+        plan_features({"x": feature}, LAYOUT).outputs[0]
     assert words in str(caught.value)
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import binfeed as bf
 import numpy as np
 import pytest
+from binfeed.planning import plan_features
 from binfeed.reader import open_with
+from binfeed.schedule import make_schedule
 
 from tests.helpers import Array, WriteFiles, assert_identical
 
@@ -179,6 +181,23 @@ def test_layouts_in_yaml(tmp_path: Path) -> None:
     assert bf.Layout.load(path) == LAYOUT
     LAYOUT.save(path)
     assert bf.Layout.load(path) == LAYOUT
+
+
+# Plans: those that a SavedModel holds.
+
+PLAN = "0b1224eb6c76bd58"
+
+
+def test_plans(tmp_path: Path) -> None:
+    """A plan that differs needs another version in read_plan.cc, so that an old one is refused by name."""
+    pytest.importorskip("tensorflow")
+    from binfeed.tensorflow.plan import plan_bytes  # noqa: PLC0415
+
+    reader = bf.open(record_file(tmp_path), LAYOUT, FEATURES, window=WINDOW)
+    schedule = make_schedule(reader._samples, 4, shuffle=bf.BlockShuffle(8, 4), seed=9, epochs=3, shard=(1, 2))
+    plan = plan_bytes(LAYOUT, plan_features(FEATURES, LAYOUT, WINDOW), window=WINDOW, schedule=schedule.spec)
+    assert plan.startswith(b"binfeed read plan 3\n")
+    assert hashlib.sha256(plan).hexdigest()[:16] == PLAN
 
 
 # Decoded values.

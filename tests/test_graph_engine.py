@@ -22,9 +22,6 @@ import tensorflow as tf
 from binfeed import reference
 from binfeed.tensorflow import dataset as engines
 from binfeed.tensorflow import ops
-from binfeed.tensorflow.graph import ChunkGrid
-from hypothesis import given
-from hypothesis import strategies as st
 from tensorflow.python.data.experimental.ops.data_service_ops import _distribute
 
 from tests.helpers import ROOT, Array, assert_identical, ids, ids_by_batch, mappings
@@ -33,6 +30,12 @@ RECORD = np.dtype([("id", "<u4"), ("price", ">i8"), ("image", "u1", (3, 4, 4)), 
 LAYOUT = bf.Layout(RECORD)
 COUNTS = [300, 10, 310, 380]
 COUNT = sum(COUNTS)
+
+
+def read_batch(number: int, passed_epochs: int = 0, seed: int = 0, **attributes: Any) -> Any:
+    """What the op gives."""
+    chunks = [number, 1, 1, 1]
+    return ops.load_ops().binfeed_read(chunk=0, chunks=chunks, passed_epochs=passed_epochs, seed=seed, **attributes)
 
 
 def graph(reader: bf.Reader, batch_size: int = 32, **options: Any) -> tf.data.Dataset:
@@ -126,7 +129,7 @@ def test_files_are_mapped_once_and_unmapped_with_the_last_dataset(paths: list[Pa
 def test_a_checkpoint_in_mid_epoch_goes_on_exactly(
     reader: bf.Reader, tmp_path: Path, options: dict[str, Any], batch_size: int, taken: int
 ) -> None:
-    expected = ids_by_batch(reader.batches(batch_size, **options))  # type: ignore[call-overload, index]
+    expected = ids_by_batch(reader.batches(batch_size, **options))
     dataset = graph(reader, batch_size, **options)
     iterator = iter(dataset)
     for _ in range(taken):
@@ -169,7 +172,7 @@ def test_a_checkpoint_knows_the_iteration(reader: bf.Reader, tmp_path: Path) -> 
     assert ids_by_batch(other) == expected[130:]
 
 
-def test_a_keras_backup_goes_on(reader: bf.Reader, tmp_path: Path) -> None:
+def test_a_keras_backup_goes_on(paths: list[Path], tmp_path: Path) -> None:
     import keras  # noqa: PLC0415
 
     class Interrupted(Exception):
@@ -184,9 +187,7 @@ def test_a_keras_backup_goes_on(reader: bf.Reader, tmp_path: Path) -> None:
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         model.compile("sgd", "mse")
         features = {"x": bf.field("id").scale(1e-3).reshape(1), "y": bf.field("price").scale(0)}
-        dataset = bf.open(reader.record_readers()[0].sources[0].decode(), RECORD, features).to_tf_dataset(  # type: ignore[union-attr]
-            50, label="y", shuffle=True, seed=1, engine="graph"
-        )
+        dataset = bf.open(paths[0], RECORD, features).to_tf_dataset(50, label="y", shuffle=True, seed=1, engine="graph")
         backup = keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
         return model.fit(dataset, epochs=4, shuffle=False, verbose=0, callbacks=[backup, *callbacks])
 
@@ -225,16 +226,17 @@ def test_a_file_that_shrinks_while_it_is_read_ends_the_dataset_not_the_process(t
 
 
 def test_the_op_refuses_what_is_no_plan() -> None:
-    module = ops.load_ops()
-    for plan in (b"", b"nonsense", b"binfeed read plan 1\n", b"binfeed read plan 1\n" + b"\xff" * 100):
+    for plan in (b"", b"nonsense", b"binfeed read plan 1\n", b"binfeed read plan 3\n" + b"\xff" * 100):
         with pytest.raises(tf.errors.InvalidArgumentError, match="read plan"):
-            module.binfeed_read(numbers=0, passed_epochs=0, seed=0, plan=plan, output_types=[tf.float32])
+            read_batch(0, plan=plan, output_types=[tf.float32])
 
 
 def test_a_number_that_is_no_batch_is_an_error(reader: bf.Reader) -> None:
     dataset = graph(reader)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="there is no batch -1"):
-        list(type(dataset)(dataset._batches, range(-1, 1)))
+    (plan,) = dataset._batches._plans
+    types = dataset._batches._types[0]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="out of range"):
+        read_batch(-1, plan=plan, output_types=types)
 
 
 def test_memory_stays_flat_over_many_epochs(tmp_path: Path) -> None:
@@ -353,16 +355,6 @@ def test_an_endless_dataset_is_shared_out(reader: bf.Reader, service: str) -> No
     assert len(set(found)) == COUNT
 
 
-@given(size=st.integers(2, 9), count=st.integers(1, 60), first=st.integers(0, 40), period=st.integers(1, 30))
-def test_chunks_are_all_batches_in_sequence(size: int, count: int, first: int, period: int) -> None:
-    grid = ChunkGrid(size, count, first, period)
-    chunks = [grid.members(tf.constant(i, tf.int64)).numpy().tolist() for i in range(grid.chunks)]
-    assert [batch for chunk in chunks for batch in chunk] == list(range(count))
-    assert all(0 < len(chunk) <= size for chunk in chunks)
-    lasts = [place - first for place in range(first, first + count) if place % period == period - 1]
-    assert all([last] in chunks for last in lasts)
-
-
 @pytest.mark.parametrize("options", [{}, {"drop_remainder": True}])
 @pytest.mark.parametrize("epochs", [1, 3, None])
 @pytest.mark.parametrize("batch_size", [1, 7, 10, 300])
@@ -386,7 +378,7 @@ def test_epochs_do_not_end_where_numbers_of_batches_would(reader: bf.Reader) -> 
     (plan,) = dataset._batches._plans
     types = dataset._batches._types[0]
     for epochs in (2**40, 2**61):
-        found = ops.load_ops().binfeed_read(numbers=0, passed_epochs=epochs, seed=5, plan=plan, output_types=types)[0]
+        found = read_batch(0, epochs, seed=5, plan=plan, output_types=types)[0]
         assert found.numpy().tolist() == reference.shuffled(COUNT, 5, epochs).tolist()
 
 

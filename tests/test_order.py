@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from binfeed import _core, reference
@@ -176,19 +178,19 @@ def test_seeds_and_epochs_give_different_orders() -> None:
 @given(
     size=st.integers(1, 400),
     block_samples=st.one_of(st.integers(1, 50), st.just(2**62)),
-    window_blocks=st.one_of(st.integers(2, 9), st.just(2**62)),
+    group_blocks=st.one_of(st.integers(2, 9), st.just(2**62)),
     seed=st.integers(0, 2**64 - 1),
     data=st.data(),
 )
 def test_a_block_shuffle_is_the_references_from_any_position(
-    size: int, block_samples: int, window_blocks: int, seed: int, data: st.DataObject
+    size: int, block_samples: int, group_blocks: int, seed: int, data: st.DataObject
 ) -> None:
     instruction_set = data.draw(st.sampled_from(SETS))
     order = _core.Order.block_shuffled(
-        size, block_samples=block_samples, window_blocks=window_blocks, seed=seed, epoch=2,
+        size, block_samples=block_samples, group_blocks=group_blocks, seed=seed, epoch=2,
         instruction_set=instruction_set,
     )  # fmt: skip
-    expected = reference.block_shuffled(size, block_samples, window_blocks, seed, 2)
+    expected = reference.block_shuffled(size, block_samples, group_blocks, seed, 2)
     assert sorted(expected) == list(range(size))
     position = data.draw(st.integers(0, size))
     count = data.draw(st.integers(0, size - position))
@@ -199,7 +201,7 @@ def test_a_block_shuffle_of_the_largest_size() -> None:
     size = 2**62
     for block_samples in (1, 1000, 2**40, 2**61):
         order = _core.Order.block_shuffled(
-            size, block_samples=block_samples, window_blocks=64, seed=1, epoch=0, instruction_set=SETS[0]
+            size, block_samples=block_samples, group_blocks=64, seed=1, epoch=0, instruction_set=SETS[0]
         )
         found = [int(order.samples(position, 1)[0]) for position in (0, 1, size // 2, size - 1)]
         assert all(0 <= sample < size for sample in found)
@@ -209,7 +211,7 @@ def test_a_block_shuffle_of_the_largest_size() -> None:
 def test_a_stretch_of_a_block_shuffle_reads_from_few_blocks_and_mixes_them() -> None:
     size, block, window = 100_000, 1000, 8
     order = _core.Order.block_shuffled(
-        size, block_samples=block, window_blocks=window, seed=3, epoch=0, instruction_set=SETS[-1]
+        size, block_samples=block, group_blocks=window, seed=3, epoch=0, instruction_set=SETS[-1]
     )
     for first in range(0, size, block * window):
         samples = order.samples(first, min(block * window, size - first))
@@ -220,10 +222,10 @@ def test_a_stretch_of_a_block_shuffle_reads_from_few_blocks_and_mixes_them() -> 
 
 
 def test_the_blocks_and_windows_must_have_a_size() -> None:
-    for block_samples, window_blocks in ((0, 1), (1, 0), (-1, 1)):
+    for block_samples, group_blocks in ((0, 1), (1, 0), (-1, 1)):
         with pytest.raises(ValueError, match="must be at least 1"):
             _core.Order.block_shuffled(
-                5, block_samples=block_samples, window_blocks=window_blocks, seed=0, epoch=0, instruction_set=SETS[0]
+                5, block_samples=block_samples, group_blocks=group_blocks, seed=0, epoch=0, instruction_set=SETS[0]
             )
 
 
@@ -285,25 +287,89 @@ def test_a_shard_that_there_is_not(shard: int, shards: int) -> None:
         sharded(_core.Order.sequential(5), shard, shards)
 
 
-@given(
-    size=st.integers(1, 100), batch_size=st.integers(1, 30), first_epoch=st.integers(0, 3), data=st.data(),
-    drops_remainder=st.booleans(), shards=st.integers(1, 3),
-)  # fmt: skip
-def test_batches_are_numbered_through_all_epochs(
-    size: int, batch_size: int, first_epoch: int, data: st.DataObject, drops_remainder: bool, shards: int
-) -> None:
-    first_position = data.draw(st.integers(0, size))
-    spec = _core.ScheduleSpec(
-        starts=[0, size], shuffle=_core.Shuffle.GLOBAL, seed=3, block_samples=1, window_blocks=1, cycle_length=1,
-        block_length=1, batch_size=batch_size, drops_remainder=drops_remainder, shard=0, shards=shards, pads=False,
-        first_epoch=first_epoch, first_position=first_position,
-    )  # fmt: skip
-    schedule = _core.Schedule(spec)
-    expected = []
-    for epoch in range(first_epoch, first_epoch + 3):
+@st.composite
+def schedule_specs(draw: st.DrawFn) -> tuple[_core.ScheduleSpec, dict[str, Any]]:
+    """A schedule of few samples, and what was asked for."""
+    size, shards = draw(st.integers(1, 100)), draw(st.integers(1, 3))
+    asked: dict[str, Any] = {
+        "starts": [0, size],
+        "batch_size": draw(st.integers(1, 30)),
+        "drops_remainder": draw(st.booleans()),
+        "shard": draw(st.integers(0, shards - 1)),
+        "shards": shards,
+        "pads": draw(st.booleans()),
+        "first_epoch": draw(st.integers(0, 3)),
+        "first_position": draw(st.integers(0, size)),
+        "epochs": draw(st.integers(0, 6)),
+    }
+    order = {"shuffle": _core.Shuffle.GLOBAL, "seed": 3, "block_samples": 1, "group_blocks": 1}
+    return _core.ScheduleSpec(**asked, **order, cycle_length=1, block_length=1), asked
+
+
+def batches_of(schedule: _core.Schedule, asked: dict[str, Any], epochs: int) -> list[tuple[int, int, int]]:
+    """Epoch, position and size of each batch of that many epochs."""
+    found = []
+    for epoch in range(asked["first_epoch"], asked["first_epoch"] + epochs):
         samples = len(schedule.order(epoch))
-        for position in range(0, samples, batch_size):
-            expected.append((epoch, position, min(batch_size, samples - position)))
+        for position in range(0, samples, asked["batch_size"]):
+            found.append((epoch, position, min(asked["batch_size"], samples - position)))
+    return found
+
+
+@given(schedule_specs())
+def test_batches_are_numbered_through_all_epochs(made: tuple[_core.ScheduleSpec, dict[str, Any]]) -> None:
+    spec, asked = made
+    schedule = _core.Schedule(spec)
+    expected = batches_of(schedule, asked, 3)
     assert [schedule.locate(number) for number in range(len(expected))] == expected
     with pytest.raises(IndexError, match="no batch -1"):
         schedule.locate(-1)
+
+
+@given(schedule_specs())
+def test_all_batches_are_counted(made: tuple[_core.ScheduleSpec, dict[str, Any]]) -> None:
+    spec, asked = made
+    schedule = _core.Schedule(spec)
+    is_endless = asked["epochs"] == 0 and len(schedule.order(asked["first_epoch"] + 1)) > 0
+    left = 1 if asked["epochs"] == 0 else max(asked["epochs"] - asked["first_epoch"], 0)
+    batches = batches_of(schedule, asked, left)
+    assert schedule.batches() == (None if is_endless else len(batches))
+    if not is_endless and left > 0:
+        assert schedule.has_full_batches_only() == all(count == asked["batch_size"] for _, _, count in batches)
+
+
+def test_there_are_2_to_the_62_batches() -> None:
+    asked = {"starts": [0, 6], "batch_size": 2, "drops_remainder": False, "shard": 0, "shards": 1, "pads": False}
+    order = {"shuffle": _core.Shuffle.NONE, "seed": 0, "block_samples": 1, "group_blocks": 1}
+    spec = _core.ScheduleSpec(
+        **asked, **order, cycle_length=1, block_length=1, first_epoch=0, first_position=0, epochs=2**61
+    )
+    with pytest.raises(ValueError, match="2305843009213693952 epochs of 3 batches are more than 2"):
+        _core.Schedule(spec).batches()
+
+
+@given(schedule_specs(), st.integers(0, 20), st.integers(1, 4), st.integers(0, 40), st.integers(1, 9))
+def test_chunks_are_all_batches_in_sequence(
+    made: tuple[_core.ScheduleSpec, dict[str, Any]], first: int, step: int, count: int, size: int
+) -> None:
+    spec, asked = made
+    schedule = _core.Schedule(spec)
+    numbered = batches_of(
+        schedule, asked, 4 if asked["epochs"] == 0 else max(asked["epochs"] - asked["first_epoch"], 0)
+    )
+    numbers = range(len(numbered))[first::step][:count]
+    chunks = _core.Chunks(schedule, first=numbers.start, step=step, batches=len(numbers), size=size)
+    found = [(first, batches) for first, batches in map(chunks.at, range(chunks.count()))]
+    assert [begin + i * step for begin, batches in found for i in range(batches)] == list(numbers)
+    assert all(1 <= batches <= chunks.size() <= size for _, batches in found)
+    for begin, batches in found:
+        of_chunk = [numbered[begin + i * step] for i in range(batches)]
+        assert len({samples for _, _, samples in of_chunk}) == 1
+        if step == 1:
+            assert len({epoch for epoch, _, _ in of_chunk}) == 1
+    for number in (-1, chunks.count()):
+        with pytest.raises(IndexError, match="no chunk"):
+            chunks.at(number)
+    if step == 1:  # as few as there can be: all but the first and last of an epoch are whole
+        crossed = len({numbered[number][0] for number in numbers})
+        assert len(found) <= len(numbers) // size + 2 * crossed + 1

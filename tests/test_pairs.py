@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 from binfeed.element_types import OUTPUT_TYPES
 from binfeed.reader import open_with
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.differential import (
     check_batches,
@@ -38,8 +41,11 @@ from tests.strategies import (
     Step,
     Struct,
     Type,
+    chains,
     draft_of,
     leaves,
+    record_bytes,
+    records,
 )
 
 # Operations, types and byte orders.
@@ -55,6 +61,7 @@ STEPS = {
     "standardize": [Step("standardize", (0.3, 7))],
     "minmax": [Step("minmax", (-3, 117))],
     "log1p": [Step("log1p")],
+    "abs": [Step("abs")],
     "clip": [Step("clip", (0, 1)), Step("clip", (None, 100))],
     "fill": [Step("fill", (1,), {"missing": 0})],
     "is_missing": [Step("is_missing", (1,))],
@@ -194,3 +201,30 @@ def test_every_order_by_every_engine(
             check_batches(case, reader, whole)
         else:
             check_dataset(case, reader, whole)
+
+
+@given(data=st.data())
+@settings(max_examples=150)
+def test_features_together_are_what_each_is_alone(data: st.DataObject) -> None:
+    """Their common parts are worked out once, and values may lie where outputs are."""
+    record = data.draw(records())
+    fields = tuple(leaves(record.struct))
+    chain = data.draw(chains(fields))
+    drawn = [chain, *data.draw(st.lists(chains(fields), max_size=3))]
+    # The same again, and shorter and longer chains that begin alike.
+    for other in list(drawn):
+        cut = data.draw(st.integers(0, len(other.steps)))
+        drawn += [replace(other, steps=other.steps[:cut]), other]
+    drawn = data.draw(st.permutations(drawn))
+    raw = record_bytes(record.struct, data.draw(st.sampled_from([1, 2, 40, 1500])), data.draw(st.integers(0, 99)))
+    content = record.header + raw.tobytes() + record.footer
+    layout = record.layout()
+    try:
+        features = {str(number): chain.feature() for number, chain in enumerate(drawn)}
+        alone = {name: bf.open(content, layout, feature)[:] for name, feature in features.items()}
+    except bf.FeatureError:
+        return
+    for instruction_set in bf.build_info().supported:
+        with open_with(content, layout, features, instruction_set) as reader:
+            assert_identical(reader[:], alone)
+            assert_identical(reader.take([0]), {name: values[:1] for name, values in alone.items()})

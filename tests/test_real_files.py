@@ -119,7 +119,7 @@ def test_fits_tables_are_rows_between_a_header_and_padding(real_data: Path) -> N
     dtype = [("order", ">i2"), ("name", "S20"), ("mag", ">f4"), ("Sp", "S10")]
     reader = bf.open(path, bf.Layout(dtype, header_bytes=table["off"], footer_bytes=footer))
     assert len(reader) == table["n"]
-    order, name, magnitude, spectrum = reader[0].values()  # type: ignore[union-attr]
+    order, name, magnitude, spectrum = reader[0].values()
     assert [str(order), name.decode().strip(), f"{magnitude:.2f}", spectrum.decode().strip()] == table["row0"]
 
 

@@ -18,7 +18,7 @@ import binfeed as bf
 import numpy as np
 import pytest
 from binfeed import _core, reference
-from binfeed.planning import plan_output
+from binfeed.planning import plan_features
 
 from tests.helpers import WriteFiles, assert_identical, run_program
 
@@ -95,7 +95,7 @@ def test_parameters_are_checked_in_the_type_that_computes(feature: bf.Feature) -
     with pytest.raises(bf.FeatureError, match=r"becomes (zero|infinite) as float32.*cast\(.float64.\)"):
         bf.open(b"abc", "u1", feature)
     as_double = bf.Feature("value", (*bf.field("value").cast("float64").operations, *feature.operations))
-    assert np.isfinite(bf.open(b"abc", "u1", as_double.cast("float64"))[:]).all()  # type: ignore[arg-type]
+    assert np.isfinite(bf.open(b"abc", "u1", as_double.cast("float64"))[:]).all()
 
 
 def test_a_feature_may_select_nothing() -> None:
@@ -159,9 +159,9 @@ def test_elements_that_follow_each_other_are_read_from_where_they_begin(index: A
 
 def test_any_number_of_elements_that_follow_each_other_is_taken() -> None:
     layout = bf.Layout("(3,1000000000)u1")
-    assert plan_output("x", bf.field("value")[1:], layout).shape == (2, 10**9)
+    assert plan_features({"x": bf.field("value")[1:]}, layout).outputs[0].shape == (2, 10**9)
     with pytest.raises(bf.FeatureError, match=r"\[:, 1:\]: 2999999997 elements that do not follow each other"):
-        plan_output("x", bf.field("value")[:, 1:], layout)
+        plan_features({"x": bf.field("value")[:, 1:]}, layout).outputs[0]
 
 
 def test_header_and_footer_may_not_wrap() -> None:
@@ -174,8 +174,9 @@ def test_header_and_footer_may_not_wrap() -> None:
 def test_a_plan_is_bytes_that_may_be_anything(write_files: WriteFiles) -> None:
     from binfeed.tensorflow.plan import plan_bytes  # noqa: PLC0415
 
-    reader: Any = bf.open(write_files(np.arange(9, dtype=">u2")), ">u2", bf.field("value").scale(2).one_hot(3))
-    plan = plan_bytes(reader.layout, reader.outputs, files=reader.core.files())
+    reader = bf.open(write_files(np.arange(9, dtype=">u2")), ">u2", bf.field("value").scale(2).one_hot(3))
+    samples: Any = reader._samples
+    plan = plan_bytes(samples.layout, samples.plan, files=samples.files)
     _core.validate_plan(plan)
     for end in range(len(plan)):
         with pytest.raises(ValueError, match=r"read plan"):
@@ -287,7 +288,7 @@ def test_any_number_of_files_is_read_by_every_engine() -> None:
                 assert np.concatenate([np.asarray(batch) for batch in batches]).tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize("order", ["shuffle=bf.BlockShuffle(1, window_blocks=1 << 40), seed=1", "cycle_length=2"])
+@pytest.mark.parametrize("order", ["shuffle=bf.BlockShuffle(1, group_blocks=1 << 40), seed=1", "cycle_length=2"])
 def test_what_is_read_ahead_is_bounded(tmp_path: Path, order: str) -> None:
     for name in ("a", "b"):
         with (tmp_path / name).open("wb") as file:
@@ -313,7 +314,7 @@ def test_a_hint_never_fails(tmp_path: Path) -> None:
     reader = bf.open(path, "<u4")
     batches = reader.batches(10)
     path.unlink()
-    reader.read_ahead(batches._schedule.epoch(0).order, 0, 1000)
+    reader._samples.read_ahead(_core.Order.sequential(1000), 0, 1000)
     with pytest.raises(FileNotFoundError):
         next(batches)
 

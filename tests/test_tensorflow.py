@@ -368,14 +368,15 @@ def test_what_goes_in_comes_out_at_the_same_address(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(generator, "CHUNK_BYTES", per_chunk * 256 * 4)
     reader = bf.open(np.arange(1024, dtype="<u4"), "<u4", bf.field("value").scale(1))
     decoded: list[range] = []
-    read = reader.read
+    samples = reader._samples
+    read = samples.read
 
     def watched(*arguments: Any) -> list[Array]:
         arrays = read(*arguments)
         decoded.extend(range(array.ctypes.data, array.ctypes.data + array.nbytes) for array in arrays)
         return arrays
 
-    monkeypatch.setattr(reader, "read", watched)
+    monkeypatch.setattr(samples, "read", watched)
     batches = list(reader.to_tf_dataset(256, num_parallel_calls=2))
     addresses = [np.asarray(memoryview(batch)).ctypes.data for batch in batches]
     assert len(decoded) == 4 // per_chunk

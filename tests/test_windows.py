@@ -72,7 +72,7 @@ def test_windows_are_those_of_numpy(window: bf.Window, counts: list[int], batch_
     with bf.open(sources, bf.Layout(RECORD, header_bytes=4), features, window=window) as reader:
         assert len(reader) == size
         order: dict[str, Any] = data.draw(st.sampled_from([{}, {"shuffle": True, "seed": 1}, {"cycle_length": 2}]))
-        ids = [batch["id"] for batch in reader.batches(batch_size, **order)]  # type: ignore[call-overload, index]
+        ids = [batch["id"] for batch in reader.batches(batch_size, **order)]
         assert sum(map(len, ids)) == size
         if not order:
             for number, batch in enumerate(reader.batches(batch_size)):
@@ -111,9 +111,9 @@ def test_windows_are_those_of_tensorflow(count: int, window: bf.Window, batch_si
         from_dataset = list(reader.to_tf_dataset(batch_size, label=None if targets is None else "y"))
     found = tuple(theirs.as_numpy_iterator())
     if targets is None:
-        assert_identical(tuple(batch["x"] for batch in ours), found)  # type: ignore[call-overload, index]
+        assert_identical(tuple(batch["x"] for batch in ours), found)
         return
-    assert_identical(tuple((batch["x"], batch["y"]) for batch in ours), found)  # type: ignore[call-overload, index]
+    assert_identical(tuple((batch["x"], batch["y"]) for batch in ours), found)
     assert_identical(tuple((x.numpy(), y.numpy()) for x, y in from_dataset), found)
 
 
@@ -226,7 +226,7 @@ def test_targets_and_windows_belong_together() -> None:
     with pytest.raises(bf.FeatureError, match=r"write concat\(...\).target\(\)"):
         bf.concat(value.target(), value)
     with pytest.raises(TypeError, match="window must be a Window"):
-        bf.open(data, "u1", window=64)  # type: ignore[arg-type]
+        bf.open(data, "u1", window=64)
     assert repr(value.div(2).target()) == "field('value').div(2).target()"
     with bf.open(data, "u1", value.target(), window=bf.Window(3, target_offset=10)) as reader:
         assert np.asarray(reader[:]).shape == (90,)

@@ -133,7 +133,7 @@ def cold(path: Path, rounds: int) -> Results:
             drop_from_memory(path)
             with bf.open(path, RECORD, FEATURES) as reader:
                 if not ahead:
-                    reader.read_ahead = lambda *_: None  # type: ignore[method-assign]
+                    reader._samples.read_ahead = lambda *_: None  # type: ignore[method-assign]
                 return per_second(itertools.islice(reader.batches(BATCH_SIZE, shuffle=shuffle), batches)) / 1e6
 
         return measure
@@ -151,9 +151,9 @@ def blocks(records: int, files: int, batch_size: int) -> Results:
     block = (1 << 20) // RECORD.itemsize
     instruction_set = _core.default_instruction_set()
     orders = {"sequential": _core.Order.sequential(records)}
-    for window in (16, 64, 256):
-        orders[f"block shuffle, {window} blocks of {block:,}"] = _core.Order.block_shuffled(
-            records, block_samples=block, window_blocks=window, seed=1, epoch=0, instruction_set=instruction_set
+    for group in (16, 64, 256):
+        orders[f"block shuffle, {group} blocks of {block:,}"] = _core.Order.block_shuffled(
+            records, block_samples=block, group_blocks=group, seed=1, epoch=0, instruction_set=instruction_set
         )
     orders["global shuffle"] = _core.Order.shuffled(records, seed=1, epoch=0, instruction_set=instruction_set)
 

@@ -76,12 +76,12 @@ class Runner:
         random = np.random.default_rng(0)
         # Below 124, so that no two bytes are a NaN, which has many bits.
         self.data = random.integers(0, 124, self.records * case.layout.record_bytes, np.uint8)
-        self.reader = bf.open(self.data, case.layout, case.features)
+        self.samples = bf.open(self.data, case.layout, case.features)._samples
         self.order = random.permutation(self.records) if case.is_random else np.arange(self.records)
         self.core_order = (
             _core.Order.listed(self.order, self.records) if case.is_random else _core.Order.sequential(self.records)
         )
-        self.arrays = [np.zeros((case.batch_size, *output.shape), output.dtype) for output in self.reader.outputs]
+        self.arrays = [np.zeros((case.batch_size, *output.shape), output.dtype) for output in self.samples.outputs]
         self.loop = getattr(library, case.name)
         self.loop.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
         pointers = [array.ctypes.data for array in (*self.arrays, *case.parameters)]
@@ -99,7 +99,7 @@ class Runner:
         self.loop(self.data.ctypes.data + begin, order, self.case.batch_size, self.outputs)
 
     def our_batch(self, number: int) -> list[npt.NDArray[Any]]:
-        return self.reader.read(self.core_order, number * self.case.batch_size, self.case.batch_size)
+        return self.samples.read(self.core_order, number * self.case.batch_size, self.case.batch_size)
 
     def by_hand(self) -> None:
         for number in range(self.batches):

@@ -7,7 +7,7 @@ namespace binfeed::bindings {
 
 void register_errors(pybind11::module_& module);
 void register_order(pybind11::module_& module);
-void register_plan(pybind11::module_& module);
+void register_program(pybind11::module_& module);
 void register_reader(pybind11::module_& module);
 void register_schedule(pybind11::module_& module);
 

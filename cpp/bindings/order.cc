@@ -45,9 +45,9 @@ std::shared_ptr<Order> shuffled(std::int64_t size, std::uint64_t seed, std::uint
   return bound(shuffled_order(size, {seed, epoch}, kernels_of(instruction_set)));
 }
 
-std::shared_ptr<Order> block_shuffled(std::int64_t size, std::int64_t block_samples, std::int64_t window_blocks,
+std::shared_ptr<Order> block_shuffled(std::int64_t size, std::int64_t block_samples, std::int64_t group_blocks,
                                       std::uint64_t seed, std::uint64_t epoch, const std::string& instruction_set) {
-  return bound(block_shuffled_order(size, block_samples, window_blocks, {seed, epoch}, kernels_of(instruction_set)));
+  return bound(block_shuffled_order(size, block_samples, group_blocks, {seed, epoch}, kernels_of(instruction_set)));
 }
 
 std::shared_ptr<Order> sharded(const std::shared_ptr<Order>& order, std::int64_t shard, std::int64_t shards,
@@ -71,7 +71,7 @@ void register_order(py::module_& module) {
       .def_static("shuffled", &shuffled, py::arg("size"), py::kw_only(), py::arg("seed"), py::arg("epoch"),
                   py::arg("instruction_set"))
       .def_static("block_shuffled", &block_shuffled, py::arg("size"), py::kw_only(), py::arg("block_samples"),
-                  py::arg("window_blocks"), py::arg("seed"), py::arg("epoch"), py::arg("instruction_set"))
+                  py::arg("group_blocks"), py::arg("seed"), py::arg("epoch"), py::arg("instruction_set"))
       .def_static("sharded", &sharded, py::arg("order"), py::kw_only(), py::arg("shard"), py::arg("shards"),
                   py::arg("first"), py::arg("batch_size"), py::arg("drops_remainder"), py::arg("pads"))
       .def("__len__", &Order::size)

@@ -73,18 +73,18 @@ py::array make_array(const ArrayType& type, std::int64_t rows, Buffer buffer) {
 class PythonReader {
  public:
   PythonReader(std::vector<Source> sources, std::size_t record_bytes, std::size_t header_bytes,
-               std::size_t footer_bytes, const std::vector<OutputSpec>& outputs, std::vector<ArrayType> array_types,
+               std::size_t footer_bytes, const Program& program, std::vector<ArrayType> array_types,
                const Window& window, const std::string& instruction_set)
       : array_types_(std::move(array_types)) {
     const Layout layout{record_bytes, header_bytes, footer_bytes};
-    ReadPlan plan{.layout = layout, .window = window, .outputs = outputs};
+    ReadPlan plan{.layout = layout, .window = window, .program = program};
     for (const auto& [dtype, shape] : array_types_) {
       plan.arrays.push_back({{shape.begin(), shape.end()}, static_cast<std::uint64_t>(dtype.itemsize())});
     }
     validate(plan);
     auto records = RecordIndex(layout, open_files(sources));
     open_ = std::make_shared<const Open>(
-        Open{std::move(sources), std::make_unique<Reader>(std::move(records), window, outputs, instruction_set)});
+        Open{std::move(sources), std::make_unique<Reader>(std::move(records), window, program, instruction_set)});
   }
 
   py::list read(const std::shared_ptr<Order>& order, std::int64_t position, std::int64_t count) const {
@@ -100,9 +100,9 @@ class PythonReader {
     return arrays;
   }
 
-  void expect(AccessPattern pattern) const {
+  void advise(AccessPattern pattern) const {
     const std::shared_ptr<const Open> open = opened();
-    without_gil([&](SignalCheck&) { open->reader->expect(pattern); });
+    without_gil([&](SignalCheck&) { open->reader->advise(pattern); });
   }
 
   void read_ahead(const std::shared_ptr<Order>& order, std::int64_t position, std::int64_t count) const {
@@ -154,13 +154,13 @@ void register_reader(py::module_& module) {
           py::arg("target_size"))
       .def("span", &Window::span);
 
-  py::class_<PythonReader>(module, "Reader")
-      .def(py::init<std::vector<Source>, std::size_t, std::size_t, std::size_t, const std::vector<OutputSpec>&,
-                    std::vector<ArrayType>, const Window&, const std::string&>(),
+  py::class_<PythonReader>(module, "RecordReader")
+      .def(py::init<std::vector<Source>, std::size_t, std::size_t, std::size_t, const Program&, std::vector<ArrayType>,
+                    const Window&, const std::string&>(),
            py::kw_only(), py::arg("sources"), py::arg("record_bytes"), py::arg("header_bytes"), py::arg("footer_bytes"),
-           py::arg("outputs"), py::arg("array_types"), py::arg("window"), py::arg("instruction_set"))
+           py::arg("program"), py::arg("array_types"), py::arg("window"), py::arg("instruction_set"))
       .def("read", &PythonReader::read, py::arg("order"), py::arg("position"), py::arg("count"))
-      .def("expect", &PythonReader::expect, py::arg("pattern"))
+      .def("advise", &PythonReader::advise, py::arg("pattern"))
       .def("read_ahead", &PythonReader::read_ahead, py::arg("order"), py::arg("position"), py::arg("count"))
       .def("starts", &PythonReader::starts)
       .def("sample_bytes", &PythonReader::sample_bytes)

@@ -53,15 +53,25 @@ class Changes {
     numbers(plan.layout.record_bytes, plan.layout.header_bytes, plan.layout.footer_bytes);
     numbers(plan.window.size, plan.window.stride, plan.window.dilation, plan.window.target_offset,
             plan.window.target_size);
-    items(plan.outputs, [&](auto& output) { add(output); });
+    items(plan.program.steps, [&](auto& step) {
+      items(step.inputs, [&](auto& input) { numbers(input); });
+      changes_.push_back([this, &step] { step.operation = any_operation(); });
+      std::visit([&](auto& operation) { add(operation); }, step.operation);
+    });
+    items(plan.program.outputs, [&](auto& output) {
+      choice(output.type, binfeed::kElementTypes);
+      choice(output.is_target, 2);
+      items(output.values, [&](auto& value) { numbers(value); });
+    });
     items(plan.arrays, [&](auto& array) {
       numbers(array.item_bytes);
       choice(array.is_string, 2);
       items(array.shape, [&](auto& side) { numbers(side); });
     });
     auto& schedule = plan.schedule;
-    numbers(schedule.cycle_length, schedule.block_length, schedule.seed, schedule.block_samples, schedule.window_blocks,
-            schedule.batch_size, schedule.shard, schedule.shards, schedule.first_epoch, schedule.first_position);
+    numbers(schedule.cycle_length, schedule.block_length, schedule.seed, schedule.block_samples, schedule.group_blocks,
+            schedule.batch_size, schedule.shard, schedule.shards, schedule.first_epoch, schedule.first_position,
+            schedule.epochs);
     items(schedule.starts, [&](auto& start) { numbers(start); });
     choice(schedule.shuffle, binfeed::kShuffles);
     choice(schedule.drops_remainder, 2);
@@ -71,22 +81,44 @@ class Changes {
   void apply_one() { changes_[below(random_, changes_.size())](); }
 
  private:
-  void add(binfeed::OutputSpec& output) {
-    choice(output.type, binfeed::kElementTypes);
-    choice(output.is_target, 2);
-    items(output.columns, [&](auto& column) {
-      choice(column.type, binfeed::kElementTypes);
-      choice(column.packing.packing, binfeed::kPackings);
-      choice(column.is_swapped, 2);
-      numbers(column.packing.bits, column.packed_elements, column.offset, column.elements);
-      items(column.offsets, [&](auto& offset) { numbers(offset); });
-      items(column.operations, [&](auto& operation) {
-        choice(operation.code, binfeed::kOperationCodes);
-        choice(operation.type, binfeed::kElementTypes);
-        items(operation.operand, [&](auto& number) { numbers(number); });
-        items(operation.words, [&](auto& word) { numbers(word); });
-      });
-    });
+  void add(binfeed::Load& load) {
+    choice(load.type, binfeed::kElementTypes);
+    choice(load.packing.packing, binfeed::kPackings);
+    choice(load.is_swapped, 2);
+    numbers(load.source, load.packing.bits, load.packing.elements, load.offset, load.elements);
+    items(load.offsets, [&](auto& offset) { numbers(offset); });
+  }
+  void add(binfeed::Cast& cast) { choice(cast.type, binfeed::kElementTypes); }
+  void add(binfeed::Multiply& multiply) { add(multiply.operand); }
+  void add(binfeed::Add& sum) { add(sum.operand); }
+  void add(binfeed::Subtract& subtract) { add(subtract.operand); }
+  void add(binfeed::Divide& divide) { add(divide.operand); }
+  void add(binfeed::Log1p&) {}
+  void add(binfeed::Abs&) {}
+  void add(binfeed::Clip& clip) { numbers(clip.low, clip.high); }
+  void add(binfeed::Fill& fill) { numbers(fill.missing, fill.replacement); }
+  void add(binfeed::IsMissing& is_missing) { numbers(is_missing.missing); }
+  void add(binfeed::Bits& bits) {
+    numbers(bits.start, bits.width);
+    choice(bits.is_signed, 2);
+  }
+  void add(binfeed::Codes& codes) {
+    numbers(codes.key_bytes, codes.otherwise);
+    items(codes.keys, [&](auto& key) { numbers(key); });
+    items(codes.codes, [&](auto& code) { numbers(code); });
+  }
+  void add(binfeed::OneHot& one_hot) { numbers(one_hot.depth); }
+  void add(std::vector<double>& operand) {
+    items(operand, [&](auto& number) { numbers(number); });
+  }
+
+  binfeed::Operation any_operation() {
+    return any_operation(std::make_index_sequence<std::variant_size_v<binfeed::Operation>>{});
+  }
+  template <std::size_t... Alternatives>
+  binfeed::Operation any_operation(std::index_sequence<Alternatives...>) {
+    const binfeed::Operation all[] = {binfeed::Operation(std::in_place_index<Alternatives>)...};
+    return all[below(random_, std::size(all))];
   }
 
   template <typename... Numbers>

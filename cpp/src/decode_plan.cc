@@ -1,9 +1,10 @@
 #include "binfeed/decode_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
-#include <cstring>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -12,52 +13,43 @@
 #include "binfeed/checked.h"
 #include "binfeed/decoder.h"
 #include "binfeed/instruction_set.h"
+#include "binfeed/program_bytes.h"
 #include "binfeed/status.h"
-#include "column.h"
+#include "pass.h"
 
 namespace binfeed {
 namespace {
 
 using kernels::Arithmetic;
+using kernels::Block;
 using kernels::Kernels;
-using Code = Operation::Code;
 
 // What passes between the steps of one block should fit the first-level cache, source and target beside it.
 constexpr std::size_t kBlockBytes = 12 << 10;
 constexpr std::size_t kMaxBlockRecords = 1024;
+// Elements per row up to which loops are slow at rows with gaps between them: these are brought together first, and
+// taken apart in the end.
 constexpr std::size_t kShortRow = 32;
 
-template <typename Number>
-std::vector<std::byte> as_bytes(const std::vector<double>& numbers) {
-  std::vector<std::byte> bytes(numbers.size() * sizeof(Number));
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const auto number = static_cast<Number>(numbers[i]);
-    std::memcpy(bytes.data() + i * sizeof number, &number, sizeof number);
-  }
-  return bytes;
-}
+// Which arithmetic an operation is, and its operand; without one it is none.
+struct WithOperand {
+  Arithmetic arithmetic{};
+  const std::vector<double>* operand = nullptr;
 
-Operand make_operand(const std::vector<double>& numbers, ElementType type, bool is_per_element) {
-  return {type == ElementType::kFloat64 ? as_bytes<double>(numbers) : as_bytes<float>(numbers), is_per_element};
-}
-
-Arithmetic arithmetic_of(Code code) {
-  switch (code) {
-    case Code::kMultiply:
-      return Arithmetic::kMultiply;
-    case Code::kAdd:
-      return Arithmetic::kAdd;
-    case Code::kSubtract:
-      return Arithmetic::kSubtract;
-    default:
-      return Arithmetic::kDivide;
-  }
+  explicit operator bool() const { return operand != nullptr; }
+};
+WithOperand with_operand(const Operation& operation) {
+  if (const auto* step = std::get_if<Multiply>(&operation)) return {Arithmetic::kMultiply, &step->operand};
+  if (const auto* step = std::get_if<Add>(&operation)) return {Arithmetic::kAdd, &step->operand};
+  if (const auto* step = std::get_if<Subtract>(&operation)) return {Arithmetic::kSubtract, &step->operand};
+  if (const auto* step = std::get_if<Divide>(&operation)) return {Arithmetic::kDivide, &step->operand};
+  return {};
 }
 
 // Two operations that one pass does, with the same roundings.
-std::optional<Arithmetic> fused(Code first, Code second) {
-  if (first == Code::kMultiply && second == Code::kAdd) return Arithmetic::kMultiplyAdd;
-  if (first == Code::kSubtract && second == Code::kDivide) return Arithmetic::kSubtractDivide;
+std::optional<Arithmetic> fused(Arithmetic first, Arithmetic second) {
+  if (first == Arithmetic::kMultiply && second == Arithmetic::kAdd) return Arithmetic::kMultiplyAdd;
+  if (first == Arithmetic::kSubtract && second == Arithmetic::kDivide) return Arithmetic::kSubtractDivide;
   return std::nullopt;
 }
 
@@ -97,213 +89,6 @@ std::optional<Arithmetic> as_quotient(Arithmetic arithmetic, ElementType type, c
   return is_divide ? Arithmetic::kQuotient : Arithmetic::kSubtractQuotient;
 }
 
-template <typename Value>
-Operand as_operand(const Value& value) {
-  Operand operand{std::vector<std::byte>(sizeof value)};
-  std::memcpy(operand.bytes.data(), &value, sizeof value);
-  return operand;
-}
-
-// Turns the operations of one column into steps.
-class StepPlanner {
- public:
-  StepPlanner(const ColumnSpec& spec, const Kernels& kernels)
-      : kernels_(kernels), elements_(spec.elements), type_(spec.type), is_swapped_(spec.is_swapped) {}
-
-  std::vector<Step> plan(std::span<const Operation> operations, ElementType target) {
-    while (!operations.empty()) operations = operations.subspan(take(operations));
-    make_native();
-    if (type_ != target) throw Error(ErrorKind::kArgument, "the operations do not end in the output's type");
-    if (steps_.empty()) add({.convert = convert_kernel(type_)}, type_);  // nothing but a copy
-    return std::move(steps_);
-  }
-
- private:
-  using Entry = std::array<kernels::Compute, 2>;
-
-  // One step for the first operation, and for the next ones that fit into the same pass; returns how many.
-  std::size_t take(std::span<const Operation> operations) {
-    const Operation& operation = operations.front();
-    switch (operation.code) {
-      case Code::kCast:
-        cast(operation.type);
-        return 1;
-      case Code::kLog1p:
-        cast(compute_type(type_));
-        add_native({.compute = kernels_.log1p[type_ == ElementType::kFloat64 ? 1 : 0]}, type_);
-        return 1;
-      case Code::kClip:
-        add_with_words(kernels_.clip, operation, value_type(type_));
-        return 1;
-      case Code::kFill:
-        add_with_words(kernels_.fill, operation, value_type(type_));
-        return 1;
-      case Code::kIsMissing:
-        add_with_words(kernels_.is_missing, operation, ElementType::kBool);
-        return 1;
-      case Code::kBits:
-        take_bits(operation);
-        return 1;
-      case Code::kCodes:
-        look_up(operation);
-        return 1;
-      case Code::kOneHot:
-        spread(operation);
-        return 1;
-      default:
-        return compute(operations);
-    }
-  }
-
-  // What a table has for the values as they are, in either byte order.
-  template <typename Table>
-  const auto& entry_of(const Table& table) const {
-    return table[index_of(type_)][is_swapped_ ? 1 : 0];
-  }
-
-  kernels::Convert convert_kernel(ElementType to) const { return entry_of(kernels_.convert)[index_of(to)]; }
-
-  void add(Step step, ElementType to) {
-    if (step.convert == nullptr && step.compute == nullptr) {
-      throw Error(ErrorKind::kArgument, "no loop does this operation on " + std::string(element_name(type_)));
-    }
-    step.elements = step.elements == 0 ? elements_ : step.elements;
-    step.source_bytes = step.source_bytes == 0 ? element_bytes(type_) : step.source_bytes;
-    step.target_bytes = step.target_bytes == 0 ? element_bytes(to) : step.target_bytes;
-    steps_.push_back(std::move(step));
-    type_ = to;
-    is_swapped_ = false;
-  }
-
-  // A step whose loop knows one byte order only, the machine's.
-  void add_native(Step step, ElementType to) {
-    if (is_swapped_) throw Error(ErrorKind::kArgument, "an operation meets values in the other byte order");
-    add(std::move(step), to);
-  }
-
-  // The values are in the machine's byte order afterwards, also where they have the type already.
-  void cast(ElementType to) {
-    if (index_of(to) >= kOutputTypes) {
-      throw Error(ErrorKind::kArgument, std::string(element_name(to)) + " is only found in records");
-    }
-    if (to != type_ || is_swapped_) add({.convert = convert_kernel(to)}, to);
-  }
-
-  // As a type that outputs may have.
-  void make_native() { cast(value_type(type_)); }
-
-  static void require_words(const Operation& operation, std::size_t count) {
-    if (operation.words.size() < count) throw Error(ErrorKind::kArgument, "an operation lacks its words");
-  }
-
-  void add_with_words(const Kernels::PerType<Entry>& kernels, const Operation& operation, ElementType to) {
-    require_words(operation, 2);
-    // Halves have no comparisons of their own.
-    const bool is_half = type_ == ElementType::kFloat16 || type_ == ElementType::kBfloat16;
-    const ElementType half = type_;
-    if (is_half) cast(ElementType::kFloat32);
-    Step step{.compute = entry_of(kernels)};
-    step.a = as_operand(operation.words[0]);
-    step.b = as_operand(operation.words[1]);
-    add(std::move(step), is_half && to == half ? ElementType::kFloat32 : to);
-    if (is_half && to == half) cast(half);
-  }
-
-  void take_bits(const Operation& operation) {
-    require_words(operation, 3);
-    const ElementType from = value_type(type_);
-    const std::uint64_t start = operation.words[0];
-    const std::uint64_t width = operation.words[1];
-    const std::uint64_t bits = 8 * element_bytes(from);
-    if (width == 0 || width > bits || start > bits - width) {
-      throw Error(ErrorKind::kArgument, "a bit-field leaves its integer");
-    }
-    const bool is_signed = operation.words[2] != 0;
-    const kernels::BitField field{static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(width), is_signed};
-    add({.compute = entry_of(kernels_.bits), .a = as_operand(field)}, integer_type(element_bytes(from), is_signed));
-  }
-
-  static ElementType integer_type(std::size_t bytes, bool is_signed) {
-    // Signed and unsigned alternate from int8 on, the narrowest first.
-    const auto step = static_cast<std::size_t>(std::countr_zero(bytes)) * 2 + (is_signed ? 0 : 1);
-    return static_cast<ElementType>(index_of(ElementType::kInt8) + step);
-  }
-
-  void look_up(const Operation& operation) {
-    require_words(operation, 2);
-    const std::span words(operation.words);
-    const std::size_t key_bytes = words[0];
-    const std::size_t count = (words.size() - 2) / 2;
-    if (key_bytes == 0 || key_bytes > 8 || element_bytes(type_) != 1 || elements_ % key_bytes != 0) {
-      throw Error(ErrorKind::kArgument, "keys must have 1 to 8 bytes and fit their field");
-    }
-    elements_ /= key_bytes;
-    Step step{.compute = kernels_.codes, .source_bytes = key_bytes};
-    for (std::size_t i = 0; i < count; ++i) {
-      step.keys.push_back(words[2 + i]);
-      step.codes.push_back(static_cast<std::int32_t>(static_cast<std::int64_t>(words[2 + count + i])));
-    }
-    const auto otherwise = static_cast<std::int32_t>(static_cast<std::int64_t>(words[1]));
-    step.a = as_operand(kernels::Codes{step.keys.data(), step.codes.data(), count, key_bytes, otherwise});
-    add_native(std::move(step), ElementType::kInt32);  // moves the vectors, whose data stays where it is
-  }
-
-  void spread(const Operation& operation) {
-    require_words(operation, 1);
-    const std::size_t depth = operation.words[0];
-    if (depth == 0) throw Error(ErrorKind::kArgument, "a one_hot has at least one class");
-    const std::size_t depth_bytes = checked_output_bytes(depth, sizeof(float), "bytes of a one_hot");
-    make_native();
-    add_native({.compute = kernels_.one_hot[index_of(type_)], .a = as_operand(depth), .target_bytes = depth_bytes},
-               ElementType::kFloat32);
-    elements_ = checked_multiply(elements_, depth, "elements of a one_hot");
-  }
-
-  void require_operand(const std::vector<double>& operand) const {
-    if (operand.size() != 1 && operand.size() != elements_) {
-      throw Error(ErrorKind::kArgument, "an operation needs one operand, or one per element");
-    }
-  }
-
-  std::size_t compute(std::span<const Operation> operations) {
-    const ElementType computed = compute_type(type_);
-    std::size_t used = 1;
-    Arithmetic arithmetic = arithmetic_of(operations[0].code);
-    std::vector<double> first = operations[0].operand;
-    std::vector<double> second;
-    if (operations.size() > 1) {
-      if (const auto both = fused(operations[0].code, operations[1].code)) {
-        arithmetic = *both;
-        second = operations[1].operand;
-        used = 2;
-      }
-    }
-    // Rounding to float32 happens on the way out, too.
-    const bool narrows = computed == ElementType::kFloat64 && operations.size() > used &&
-                         operations[used].code == Code::kCast && operations[used].type == ElementType::kFloat32;
-    const ElementType to = narrows ? ElementType::kFloat32 : computed;
-    require_operand(first);
-    if (used == 2) require_operand(second);
-    const std::size_t count = std::max(first.size(), second.size());
-    // Kernels know operands that are all single or all per element.
-    for (auto* operand : {&first, &second}) {
-      if (operand->size() == 1) operand->resize(count, operand->front());
-    }
-    arithmetic = as_quotient(arithmetic, type_, first, second.empty() ? first : second).value_or(arithmetic);
-    Step step{.a = make_operand(first, computed, count > 1), .b = make_operand(second, computed, count > 1)};
-    step.compute = entry_of(
-        kernels_.compute)[static_cast<std::size_t>(arithmetic)][count > 1 ? 1 : 0][to == ElementType::kFloat64 ? 1 : 0];
-    add(std::move(step), to);
-    return used + (narrows ? 1 : 0);
-  }
-
-  const Kernels& kernels_;
-  std::size_t elements_;
-  ElementType type_;
-  bool is_swapped_;
-  std::vector<Step> steps_;
-};
-
 // The number of equal planes if `offsets` takes one element of each plane in turn (channels last), else 0.
 std::size_t planes_of(std::span<const std::uint32_t> offsets, std::size_t bytes) {
   const auto second = std::find(offsets.begin(), offsets.end(), bytes);
@@ -315,42 +100,6 @@ std::size_t planes_of(std::span<const std::uint32_t> offsets, std::size_t bytes)
   return planes;
 }
 
-// Bytes of the record from the column's offset to its end.
-std::uint64_t extent(const ColumnSpec& spec) {
-  const std::size_t bytes = element_bytes(spec.type);
-  if (spec.packing.packing != Packing::kNone) {
-    const std::uint64_t bits = checked_multiply(spec.packed_elements, spec.packing.bits, "bits of a packed field");
-    return bits / 8 + (bits % 8 > 0 ? 1 : 0);
-  }
-  if (spec.offsets.empty()) return checked_multiply(spec.elements, bytes, "bytes of a field");
-  return *std::max_element(spec.offsets.begin(), spec.offsets.end()) + bytes;
-}
-
-void check(const ColumnSpec& spec, std::size_t record_bytes) {
-  if (!spec.offsets.empty() && spec.offsets.size() != spec.elements) {
-    throw Error(ErrorKind::kArgument, "a column needs one offset per element");
-  }
-  if (checked_add(spec.offset, extent(spec), "end of a field") > record_bytes) {
-    throw Error(ErrorKind::kArgument, "a column leaves the record");
-  }
-}
-
-void plan_unpacking(const ColumnSpec& spec, const Kernels& kernels, Column& column) {
-  const bool is_signed = spec.type == ElementType::kInt8 || spec.type == ElementType::kInt16;
-  const std::size_t bits = spec.packing.bits;
-  const std::size_t last = spec.offsets.empty() ? 0 : *std::max_element(spec.offsets.begin(), spec.offsets.end());
-  const std::size_t used = spec.offsets.empty() ? spec.elements : last / column.element_bytes + 1;
-  const bool is_pair = spec.packing.packing == Packing::kWfdb212;
-  if (bits == 0 || bits > 16 || (is_pair && bits != 12) || column.element_bytes != (bits <= 8 ? 1u : 2u) ||
-      used > spec.packed_elements) {
-    throw Error(ErrorKind::kArgument, "packed numbers do not fit their type");
-  }
-  column.unpack = kernels.unpack[is_signed ? 1 : 0];
-  column.packing = spec.packing.packing;
-  column.packed_bits = bits;
-  column.packed_elements = spec.packed_elements;
-}
-
 bool are_contiguous(std::span<const std::uint32_t> offsets, std::size_t bytes) {
   for (std::size_t i = 0; i < offsets.size(); ++i) {
     if (offsets[i] != offsets[0] + i * bytes) return false;
@@ -358,89 +107,500 @@ bool are_contiguous(std::span<const std::uint32_t> offsets, std::size_t bytes) {
   return true;
 }
 
-void plan_gathering(const ColumnSpec& spec, const Kernels& kernels, Column& column) {
-  const std::size_t bytes = column.element_bytes;
-  if (column.unpack == nullptr && are_contiguous(spec.offsets, bytes)) {
-    column.offset += spec.offsets[0];  // a slice, such as one channel, needs no gathering
-    return;
+std::size_t last_of(std::span<const std::uint32_t> offsets) {
+  return offsets.empty() ? 0 : *std::max_element(offsets.begin(), offsets.end());
+}
+
+// Bytes of the row from the load's offset to its end.
+std::uint64_t extent(const Load& load) {
+  const std::size_t bytes = element_bytes(load.type);
+  if (load.packing.packing != Packing::kNone) {
+    const std::uint64_t bits = checked_multiply(load.packing.elements, load.packing.bits, "bits of a packed field");
+    return bits / 8 + (bits % 8 > 0 ? 1 : 0);
   }
-  column.offsets = spec.offsets;
-  if (!std::has_single_bit(bytes)) {
-    // Byte by byte.
-    column.offsets.clear();
-    for (const std::uint32_t offset : spec.offsets) {
-      for (std::uint32_t byte = 0; byte < bytes; ++byte) column.offsets.push_back(offset + byte);
+  if (load.offsets.empty()) return checked_multiply(load.elements, bytes, "bytes of a field");
+  return last_of(load.offsets) + bytes;
+}
+
+void require_packing(const Load& load) {
+  const PackingSpec& packing = load.packing;
+  const std::size_t bytes = element_bytes(load.type);
+  const bool is_pair = packing.packing == Packing::kWfdb212;
+  require(packing.bits > 0 && packing.bits <= 16 && (!is_pair || packing.bits == 12) &&
+              bytes == (packing.bits <= 8 ? 1u : 2u),
+          "packed numbers do not fit their type");
+  const bool are_there =
+      load.offsets.empty() ? load.elements == packing.elements : last_of(load.offsets) / bytes < packing.elements;
+  require(are_there, "a load takes all packed numbers, or lists some of them");
+}
+
+// The number of the first step that makes the same value as each: a common part of two outputs is worked out once.
+std::vector<std::uint32_t> first_equals(const std::vector<Step>& steps, const std::vector<ValueShape>& shapes) {
+  // Longer ones are rarely equal, and comparing them takes memory.
+  constexpr std::size_t kMaxKeyBytes = 1 << 16;
+  std::map<std::string, std::uint32_t> known;
+  std::vector<std::uint32_t> firsts;
+  for (std::uint32_t number = 0; number < steps.size(); ++number) {
+    const Operation& operation = steps[number].operation;
+    std::vector<std::uint32_t> inputs;
+    for (const std::uint32_t input : steps[number].inputs) inputs.push_back(firsts[input]);
+    const auto* cast = std::get_if<Cast>(&operation);
+    if (cast != nullptr && shapes[inputs[0]].type == cast->type) {
+      firsts.push_back(inputs[0]);
+      continue;
     }
-    column.gather = kernels.gather[0];
-    return;
+    const auto* load = std::get_if<Load>(&operation);
+    const auto operand = with_operand(operation);
+    const bool is_long = (load != nullptr && load->offsets.size() > kMaxKeyBytes / sizeof(std::uint32_t)) ||
+                         (operand && operand.operand->size() > kMaxKeyBytes / sizeof(double));
+    firsts.push_back(is_long ? number : known.emplace(to_bytes(Step{operation, inputs}), number).first->second);
   }
-  const auto width = static_cast<std::size_t>(std::countr_zero(bytes));
-  column.planes = planes_of(spec.offsets, bytes);
-  if (column.planes > 0) {
-    column.plane_bytes = spec.offsets[1];
-    column.interleave = kernels.interleave[width];
-  } else {
-    column.gather = kernels.gather[width];
-  }
+  return firsts;
 }
 
-bool has_short_rows(const Column& column) {
-  const auto is_per_element = [](const Step& step) { return step.a.is_per_element; };
-  return column.elements > 1 && column.elements <= kShortRow &&
-         std::none_of(column.steps.begin(), column.steps.end(), is_per_element);
-}
+// A value on its way: where it lies now, and as what.
+struct Value {
+  std::size_t place = 0;
+  std::size_t elements = 0;
+  ElementType type{};
+  bool is_swapped = false;
+  bool is_loaded = false;  // as the source has it: a bool may be any byte
+};
 
-Column make_column(const ColumnSpec& spec, ElementType target, const Kernels& kernels) {
-  Column column{.offset = spec.offset, .elements = spec.elements, .element_bytes = element_bytes(spec.type)};
-  if (spec.packing.packing != Packing::kNone) plan_unpacking(spec, kernels, column);
-  if (!spec.offsets.empty()) plan_gathering(spec, kernels, column);
-  column.steps = StepPlanner(spec, kernels).plan(spec.operations, target);
-  const Step& last = column.steps.back();
-  column.target_bytes = checked_output_bytes(last.elements, last.target_bytes, "bytes of a row");
-  if (has_short_rows(column)) column.copy_rows = kernels.copy_rows;
-  return column;
-}
+// Turns the steps of a program into passes.
+class Lowering {
+ public:
+  Lowering(std::size_t record_bytes, const Program& program, const std::vector<std::size_t>& outputs,
+           const Kernels& kernels)
+      : record_bytes_(record_bytes),
+        steps_(program.steps),
+        kernels_(kernels),
+        shapes_(infer(program)),
+        firsts_(first_equals(program.steps, shapes_)),
+        uses_(steps_.size()),
+        user_(steps_.size()),
+        slots_(steps_.size()),
+        values_(steps_.size()),
+        used_begin(record_bytes) {
+    for (std::size_t k = 0; k < outputs.size(); ++k) add_output(program.outputs[outputs[k]], k);
+    count_uses();
+    for (std::size_t number = 0; number < steps_.size(); ++number) {
+      if (firsts_[number] == number && uses_[number] > 0 && !is_left_to_its_user(number)) lower(number);
+    }
+    assign_scratch();
+  }
 
-// Bytes per record that lie between this column's passes.
-std::size_t scratch_bytes_of(const Column& column) {
-  std::size_t widest = column.packed_elements * column.element_bytes;
-  if (!column.offsets.empty()) widest = std::max(widest, column.elements * column.element_bytes);
-  if (column.copy_rows != nullptr) {
-    widest = std::max({widest, column.elements * column.element_bytes, column.target_bytes});
+ private:
+  // Part of an output's row, for a value.
+  struct Slot {
+    std::size_t output;
+    std::size_t offset;
+  };
+
+  void add_output(const OutputSpec& output, std::size_t k) {
+    std::size_t row = 0;
+    for (const std::uint32_t value : output.values) {
+      const ValueShape& shape = shapes_[value];
+      if (shape.elements == 0) continue;
+      slots_[firsts_[value]].push_back({k, row});
+      row = checked_add(row, checked_output_bytes(shape.elements, element_bytes(output.type), "bytes of a row"),
+                        "bytes of a row");
+    }
+    row_bytes.push_back(row);
   }
-  for (std::size_t i = 0; i + 1 < column.steps.size(); ++i) {
-    const Step& step = column.steps[i];
-    widest = std::max(widest, checked_output_bytes(step.elements, step.target_bytes, "bytes between two operations"));
+
+  void count_uses() {
+    for (std::size_t number = steps_.size(); number-- > 0;) {
+      if (firsts_[number] != number) continue;
+      uses_[number] += slots_[number].size();
+      if (uses_[number] == 0) continue;
+      for (const std::uint32_t input : steps_[number].inputs) {
+        ++uses_[firsts_[input]];
+        user_[firsts_[input]] = number;
+      }
+    }
   }
-  return widest;
-}
+
+  std::size_t input_of(std::size_t number) const { return firsts_[steps_[number].inputs[0]]; }
+
+  // The only step that takes this one's value, if nothing else does.
+  std::optional<std::size_t> only_user_of(std::size_t number) const {
+    const bool is_only = uses_[number] == 1 && slots_[number].empty();
+    return is_only ? std::optional(user_[number]) : std::nullopt;
+  }
+
+  // Whether one pass does this step and its only user together.
+  bool is_left_to_its_user(std::size_t number) const {
+    const auto user = only_user_of(number);
+    const auto operand = with_operand(steps_[number].operation);
+    if (!user || !operand) return false;
+    if (const auto next = with_operand(steps_[*user].operation))
+      return fused(operand.arithmetic, next.arithmetic).has_value();
+    // Rounding to float32 happens on the way out, too.
+    const auto* cast = std::get_if<Cast>(&steps_[*user].operation);
+    return cast != nullptr && cast->type == ElementType::kFloat32 && shapes_[number].type == ElementType::kFloat64;
+  }
+
+  void lower(std::size_t number) {
+    const std::size_t before = passes.size();
+    value_ = steps_[number].inputs.empty() ? Value{} : values_[input_of(number)];
+    std::visit([&](const auto& operation) { lower(operation, number); }, steps_[number].operation);
+    values_[number] = value_;
+    if (slots_[number].empty()) return;
+    make_native();
+    if (value_.is_loaded && value_.type == ElementType::kBool) convert(ElementType::kBool);
+    fill_slots(slots_[number], before);
+  }
+
+  // Puts the value into the rows of the outputs that it is part of: the last pass writes to the first of them itself.
+  void fill_slots(std::span<const Slot> slots, std::size_t passes_before) {
+    const bool has_pass = passes.size() > passes_before && passes.back().target == value_.place;
+    if (has_pass && !leaves_gaps(passes.back(), slots[0])) {
+      place_in(value_.place, slots[0]);
+      slots = slots.subspan(1);
+    }
+    for (const Slot& slot : slots) {
+      const std::size_t source = value_.place;
+      const bool is_raw = places[source].area == Place::Area::kSource;
+      if (is_raw) convert(value_.type);
+      if (!is_raw || leaves_gaps(passes.back(), slot)) copy_rows(places[value_.place].bytes);
+      place_in(value_.place, slot);
+      value_.place = source;
+    }
+  }
+
+  bool leaves_gaps(const Pass& pass, const Slot& slot) const {
+    return is_short(pass) && row_bytes[slot.output] != places[pass.target].bytes;
+  }
+  static bool is_short(const Pass& pass) { return pass.is_uniform && pass.elements > 1 && pass.elements <= kShortRow; }
+
+  void place_in(std::size_t place, const Slot& slot) {
+    places[place].area = Place::Area::kOutput;
+    places[place].index = slot.output;
+    places[place].offset = slot.offset;
+  }
+
+  // What a table has for the value as it is, in either byte order.
+  template <typename Table>
+  const auto& entry_of(const Table& table) const {
+    return table[index_of(value_.type)][value_.is_swapped ? 1 : 0];
+  }
+
+  std::size_t new_place(std::size_t bytes) {
+    places.push_back({.area = Place::Area::kScratch, .bytes = bytes});
+    return places.size() - 1;
+  }
+
+  // A pass from where the value lies to a new place, where it has so many elements of so many bytes.
+  Pass& add_pass(std::function<void(const Block&)> loop, std::size_t elements, std::size_t source_bytes,
+                 std::size_t target_bytes) {
+    const std::size_t bytes = checked_output_bytes(elements, target_bytes, "bytes between two operations");
+    passes.push_back({.loop = std::move(loop),
+                      .source = value_.place,
+                      .target = new_place(bytes),
+                      .elements = elements,
+                      .source_bytes = source_bytes,
+                      .target_bytes = target_bytes});
+    value_.place = passes.back().target;
+    return passes.back();
+  }
+
+  // The pass of an operation on every element. `loop` is called with the block and then the arguments.
+  template <typename Loop, typename... Arguments>
+  void apply(Loop loop, ElementType to, Arguments... arguments) {
+    if (loop == nullptr) {
+      throw Error(ErrorKind::kArgument, "no loop does this operation on " + std::string(element_name(value_.type)));
+    }
+    close_gaps();
+    add_pass([loop, arguments...](const Block& block) { loop(block, arguments...); }, value_.elements,
+             element_bytes(value_.type), element_bytes(to));
+    become(to);
+  }
+
+  void become(ElementType to) {
+    value_.type = to;
+    value_.is_swapped = value_.is_loaded = false;
+  }
+
+  // Short rows in a source are brought together once, whoever takes them.
+  void close_gaps() {
+    const Place source = places[value_.place];
+    if (source.area != Place::Area::kSource || value_.elements <= 1 || value_.elements > kShortRow) return;
+    auto [known, is_new] = together_.try_emplace({source.index, source.offset, source.bytes}, 0);
+    if (is_new) {
+      copy_rows(source.bytes).closes_gaps = true;
+      known->second = value_.place;
+    }
+    value_.place = known->second;
+  }
+
+  Pass& copy_rows(std::size_t bytes) {
+    const auto copy = kernels_.copy_rows;
+    Pass& pass = add_pass([copy, bytes](const Block& block) { copy(block, bytes); }, 1, bytes, bytes);
+    pass.is_uniform = false;
+    return pass;
+  }
+
+  void require_native() const {
+    if (value_.is_swapped) throw Error(ErrorKind::kArgument, "an operation meets values in the other byte order");
+  }
+
+  // The values are in the machine's byte order afterwards, also where they have the type already.
+  void cast_to(ElementType to) {
+    if (to != value_.type || value_.is_swapped) convert(to);
+  }
+  void convert(ElementType to) { apply(entry_of(kernels_.convert)[index_of(to)], to); }
+
+  // As a type that outputs may have.
+  void make_native() { cast_to(value_type(value_.type)); }
+
+  void lower(const Load& load, std::size_t) {
+    require(checked_add(load.offset, extent(load), "end of a field") <= record_bytes_, "a load leaves its row");
+    const std::size_t bytes = element_bytes(load.type);
+    value_ = {.elements = load.elements, .type = load.type, .is_swapped = load.is_swapped, .is_loaded = true};
+    used_begin = std::min<std::size_t>(used_begin, load.offset);
+    used_end = std::max<std::size_t>(used_end, load.offset + extent(load));
+    value_.place = new_place(load.elements * bytes);
+    places.back() = {Place::Area::kSource, load.source, load.offset, load.elements * bytes};
+    if (load.packing.packing != Packing::kNone) unpack(load);
+    if (!load.offsets.empty()) gather(load);
+  }
+
+  void unpack(const Load& load) {
+    require_packing(load);
+    const bool is_signed = load.type == ElementType::kInt8 || load.type == ElementType::kInt16;
+    const auto loop = kernels_.unpack[is_signed ? 1 : 0];
+    const auto [packing, bits, elements] = load.packing;
+    add_pass([loop, bits = bits, packing = packing](const Block& block) { loop(block, bits, packing); }, elements, 0,
+             element_bytes(load.type))
+        .is_uniform = false;
+  }
+
+  void gather(const Load& load) {
+    const std::size_t bytes = element_bytes(load.type);
+    if (load.packing.packing == Packing::kNone && are_contiguous(load.offsets, bytes)) {
+      places[value_.place].offset += load.offsets[0];  // a slice, such as one channel, needs no gathering
+      return;
+    }
+    if (!std::has_single_bit(bytes)) {
+      std::vector<std::uint32_t> of_bytes;
+      for (const std::uint32_t offset : load.offsets) {
+        for (std::uint32_t byte = 0; byte < bytes; ++byte) of_bytes.push_back(offset + byte);
+      }
+      gather_elements(std::move(of_bytes), 1);
+      return;
+    }
+    const std::size_t planes = planes_of(load.offsets, bytes);
+    if (planes == 0) {
+      gather_elements(load.offsets, bytes);
+      return;
+    }
+    const auto loop = kernels_.interleave[static_cast<std::size_t>(std::countr_zero(bytes))];
+    const std::size_t plane_bytes = load.offsets[1];
+    add_pass([loop, planes, plane_bytes](const Block& block) { loop(block, planes, plane_bytes); }, load.elements, 0,
+             bytes)
+        .is_uniform = false;
+  }
+
+  void gather_elements(std::vector<std::uint32_t> offsets, std::size_t bytes) {
+    const auto loop = kernels_.gather[static_cast<std::size_t>(std::countr_zero(bytes))];
+    const std::size_t elements = offsets.size();
+    add_pass([loop, offsets = std::move(offsets)](const Block& block) { loop(block, offsets.data()); }, elements, 0,
+             bytes)
+        .is_uniform = false;
+  }
+
+  void lower(const Cast& cast, std::size_t number) {
+    const std::size_t input = input_of(number);
+    if (is_left_to_its_user(input)) {
+      compute(input, ElementType::kFloat32);
+    } else {
+      cast_to(cast.type);
+    }
+  }
+
+  void lower(const Multiply&, std::size_t number) { compute(number, shapes_[number].type); }
+  void lower(const Add&, std::size_t number) { compute(number, shapes_[number].type); }
+  void lower(const Subtract&, std::size_t number) { compute(number, shapes_[number].type); }
+  void lower(const Divide&, std::size_t number) { compute(number, shapes_[number].type); }
+
+  // The arithmetic of a step, and of the one before it if that was left to it.
+  void compute(std::size_t number, ElementType to) {
+    std::size_t input = input_of(number);
+    auto [arithmetic, operand] = with_operand(steps_[number].operation);
+    std::vector<double> first = *operand;
+    std::vector<double> second;
+    if (is_left_to_its_user(input)) {
+      const auto [before, operand_before] = with_operand(steps_[input].operation);
+      second = std::exchange(first, *operand_before);
+      arithmetic = *fused(before, arithmetic);
+      input = input_of(input);
+    }
+    value_ = values_[input];
+    const std::size_t count = std::max(first.size(), second.size());
+    // Kernels know operands that are all single or all per element.
+    for (auto* operands : {&first, &second}) {
+      if (operands->size() == 1) operands->resize(count, operands->front());
+    }
+    arithmetic = as_quotient(arithmetic, value_.type, first, second.empty() ? first : second).value_or(arithmetic);
+    const kernels::ArithmeticLoops& loops =
+        entry_of(kernels_.arithmetic)[static_cast<std::size_t>(arithmetic)][count > 1 ? 1 : 0];
+    if (compute_type(value_.type) == ElementType::kFloat32) {
+      add_arithmetic<float>(loops.in_float, to, first, second, count > 1);
+    } else {
+      add_arithmetic<double>(to == ElementType::kFloat32 ? loops.in_double_to_float : loops.in_double, to, first,
+                             second, count > 1);
+    }
+  }
+
+  template <typename C, typename Loop>
+  void add_arithmetic(Loop loop, ElementType to, const std::vector<double>& a, const std::vector<double>& b,
+                      bool is_per_element) {
+    if (loop == nullptr) {
+      throw Error(ErrorKind::kArgument, "no loop does this operation on " + std::string(element_name(value_.type)));
+    }
+    const auto rounded = [](const std::vector<double>& numbers) {
+      return std::vector<C>(numbers.begin(), numbers.end());
+    };
+    if (!is_per_element) close_gaps();
+    add_pass([loop, a = rounded(a), b = rounded(b)](const Block& block) { loop(block, a.data(), b.data()); },
+             value_.elements, element_bytes(value_.type), element_bytes(to))
+        .is_uniform = !is_per_element;
+    become(to);
+  }
+
+  void lower(const Log1p&, std::size_t) {
+    cast_to(compute_type(value_.type));
+    apply(kernels_.log1p[value_.type == ElementType::kFloat64 ? 1 : 0], value_.type);
+  }
+
+  void lower(const Abs&, std::size_t) {
+    on_comparable([&](ElementType type) { apply(entry_of(kernels_.abs), type); });
+  }
+  void lower(const Clip& clip, std::size_t) {
+    on_comparable([&](ElementType type) { apply(entry_of(kernels_.clip), type, clip.low, clip.high); });
+  }
+  void lower(const Fill& fill, std::size_t) {
+    on_comparable([&](ElementType type) { apply(entry_of(kernels_.fill), type, fill.missing, fill.replacement); });
+  }
+  void lower(const IsMissing& is_missing, std::size_t) {
+    if (is_half(value_.type)) cast_to(ElementType::kFloat32);
+    apply(entry_of(kernels_.is_missing), ElementType::kBool, is_missing.missing);
+  }
+
+  // Halves have no comparisons of their own.
+  template <typename Apply>
+  void on_comparable(Apply apply_as) {
+    const ElementType type = value_type(value_.type);
+    if (!is_half(type)) {
+      apply_as(type);
+      return;
+    }
+    cast_to(ElementType::kFloat32);
+    apply_as(ElementType::kFloat32);
+    cast_to(type);
+  }
+  static bool is_half(ElementType type) { return type == ElementType::kFloat16 || type == ElementType::kBfloat16; }
+
+  void lower(const Bits& bits, std::size_t number) {
+    const kernels::BitField field{static_cast<std::uint32_t>(bits.start), static_cast<std::uint32_t>(bits.width),
+                                  bits.is_signed};
+    apply(entry_of(kernels_.bits), shapes_[number].type, field);
+  }
+
+  void lower(const Codes& codes, std::size_t) {
+    require_native();
+    close_gaps();
+    value_.elements /= codes.key_bytes;
+    const auto loop = [look_up = kernels_.codes, codes](const Block& block) {
+      look_up(block, {codes.keys.data(), codes.codes.data(), codes.keys.size(), codes.key_bytes, codes.otherwise});
+    };
+    add_pass(loop, value_.elements, codes.key_bytes, element_bytes(ElementType::kInt32));
+    become(ElementType::kInt32);
+  }
+
+  void lower(const OneHot& one_hot, std::size_t) {
+    make_native();
+    close_gaps();
+    const auto loop = [spread = kernels_.one_hot[index_of(value_.type)], depth = one_hot.depth](const Block& block) {
+      spread(block, depth);
+    };
+    add_pass(loop, value_.elements, element_bytes(value_.type), one_hot.depth * sizeof(float));
+    value_.elements *= one_hot.depth;
+    become(ElementType::kFloat32);
+  }
+
+  // Places in scratch memory share it, if one is written when the other was last read.
+  void assign_scratch() {
+    std::vector<std::size_t> last_read(places.size());
+    for (std::size_t i = 0; i < passes.size(); ++i) last_read[passes[i].source] = i;
+    std::vector<std::size_t> register_of(places.size());
+    std::vector<std::size_t> bytes;  // of each register
+    std::vector<std::size_t> free;
+    for (std::size_t i = 0; i < passes.size(); ++i) {
+      const auto [source, target] = std::pair(passes[i].source, passes[i].target);
+      if (places[target].area == Place::Area::kScratch) {
+        if (free.empty()) {
+          free.push_back(bytes.size());
+          bytes.push_back(0);
+        }
+        register_of[target] = free.back();
+        free.pop_back();
+        bytes[register_of[target]] = std::max(bytes[register_of[target]], places[target].bytes);
+      }
+      if (places[source].area == Place::Area::kScratch && last_read[source] == i) free.push_back(register_of[source]);
+    }
+    std::vector<std::size_t> offsets;
+    for (const std::size_t size : bytes) {
+      widest_scratch = std::max(widest_scratch, size);
+      offsets.push_back(scratch_bytes);
+      scratch_bytes = checked_add(scratch_bytes, size, "bytes between two operations");
+    }
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (places[i].area == Place::Area::kScratch) places[i].offset = offsets.empty() ? 0 : offsets[register_of[i]];
+    }
+  }
+
+  std::size_t record_bytes_;
+  const std::vector<Step>& steps_;
+  const Kernels& kernels_;
+  std::vector<ValueShape> shapes_;
+  std::vector<std::uint32_t> firsts_;
+  // By step: how many steps and slots take its value, the last of these steps, and the slots.
+  std::vector<std::size_t> uses_;
+  std::vector<std::size_t> user_;
+  std::vector<std::vector<Slot>> slots_;
+  std::vector<Value> values_;
+  // Source, offset and bytes of short rows -> where they were brought together.
+  std::map<std::array<std::size_t, 3>, std::size_t> together_;
+  Value value_;  // that is worked on
+
+ public:
+  std::vector<Pass> passes;
+  std::vector<Place> places;
+  std::vector<std::size_t> row_bytes;
+  std::size_t scratch_bytes = 0;
+  std::size_t widest_scratch = 0;
+  std::size_t used_begin;
+  std::size_t used_end = 0;
+};
 
 }  // namespace
 
-DecodePlan::DecodePlan(std::size_t record_bytes, const std::vector<OutputSpec>& outputs,
+DecodePlan::DecodePlan(std::size_t record_bytes, const Program& program, const std::vector<std::size_t>& outputs,
                        std::string_view instruction_set)
     : record_bytes_(record_bytes) {
   const DefaultFloatingPoint floating_point;  // parameters are rounded to the types that compute
-  const Kernels& kernels = kernels_of(instruction_set);
-  used_begin_ = record_bytes;
-  std::size_t row_bytes = 0;
-  for (const OutputSpec& spec : outputs) {
-    Output output;
-    for (const ColumnSpec& column : spec.columns) {
-      check(column, record_bytes);
-      if (column.elements == 0) continue;
-      output.columns.push_back(make_column(column, spec.type, kernels));
-      output.columns.back().target_offset = output.row_bytes;
-      output.row_bytes = checked_add(output.row_bytes, output.columns.back().target_bytes, "bytes of a row");
-      scratch_bytes_ = std::max(scratch_bytes_, scratch_bytes_of(output.columns.back()));
-      used_begin_ = std::min<std::size_t>(used_begin_, column.offset);
-      used_end_ = std::max<std::size_t>(used_end_, column.offset + extent(column));
-    }
-    row_bytes += output.row_bytes;
-    outputs_.push_back(std::move(output));
-  }
-  used_begin_ = std::min(used_begin_, used_end_);
-  const std::size_t per_record = std::max<std::size_t>({used_end_ - used_begin_, scratch_bytes_, row_bytes, 1});
+  Lowering lowered(record_bytes, program, outputs, kernels_of(instruction_set));
+  passes_ = std::move(lowered.passes);
+  places_ = std::move(lowered.places);
+  row_bytes_ = std::move(lowered.row_bytes);
+  scratch_bytes_ = lowered.scratch_bytes;
+  used_end_ = lowered.used_end;
+  used_begin_ = std::min(lowered.used_begin, used_end_);
+  std::size_t row = 0;
+  for (const std::size_t bytes : row_bytes_) row = checked_add(row, bytes, "bytes of all rows");
+  const std::size_t per_record = std::max<std::size_t>({used_end_ - used_begin_, lowered.widest_scratch, row, 1});
   block_records_ = std::clamp<std::size_t>(kBlockBytes / per_record, 1, kMaxBlockRecords);
 }
 

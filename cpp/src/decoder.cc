@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "column.h"
+#include "pass.h"
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -14,128 +14,95 @@ namespace {
 
 using kernels::Block;
 
-// Two areas per thread, for what passes from one step of a column to the next.
+// Memory of this thread, for what passes from one step to the next.
 class Scratch {
  public:
   explicit Scratch(std::size_t bytes) {
-    for (auto& area : areas()) {
-      if (area.size() < bytes) area.resize(bytes);
-    }
+    if (memory().size() < bytes) memory().resize(bytes);
   }
   ~Scratch() {
-    for (auto& area : areas()) {
-      if (area.size() > kMaxKeptBytes) std::vector<std::byte>().swap(area);
-    }
+    if (memory().size() > kMaxKeptBytes) std::vector<std::byte>().swap(memory());
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
-  // Alternates, so that a step never writes what it reads.
-  std::byte* next() { return areas()[turn_ ^= 1].data(); }
+  static std::byte* bytes() { return memory().data(); }
 
  private:
-  // What a thread keeps when it has decoded: blocks are that large only where records are.
-  static constexpr std::size_t kMaxKeptBytes = 1 << 20;
+  // What a thread keeps when it has decoded: blocks are that large only where rows are.
+  static constexpr std::size_t kMaxKeptBytes = 2 << 20;
 
-  static std::vector<std::byte> (&areas())[2] {
-    thread_local std::vector<std::byte> areas[2];
-    return areas;
+  static std::vector<std::byte>& memory() {
+    thread_local std::vector<std::byte> memory;
+    return memory;
   }
-  std::size_t turn_ = 0;
 };
 
-// Contiguous values need no loop over records, if no operand belongs to an element.
-Block flattened(Block block, const Step& step) {
-  if (!step.a.is_per_element && block.source_stride == block.elements * step.source_bytes &&
-      block.target_stride == block.elements * step.target_bytes) {
-    block.elements *= block.records;
-    block.records = 1;
-  }
-  return block;
-}
+// Where the value of a place begins in this block, and how far its rows are apart.
+struct Located {
+  std::byte* first;
+  std::size_t stride;
+};
 
-// What was the target of one pass is the source of the next.
-void advance(Block& block) {
-  block.source = block.target;
-  block.source_stride = block.target_stride;
-}
+class BlockDecoder {
+ public:
+  BlockDecoder(const DecodePlan& plan, std::span<const Rows> sources, std::span<std::byte* const> outputs)
+      : plan_(plan),
+        sources_(sources),
+        outputs_(outputs),
+        scratch_(plan.scratch_bytes() * plan.block_records()),
+        located_(plan.places().size()) {}
 
-void unpack(const Column& column, Block& block, std::byte* scratch) {
-  block.target = scratch;
-  block.target_stride = column.packed_elements * column.element_bytes;
-  block.elements = column.packed_elements;
-  column.unpack(block, column.packed_bits, column.packing);
-  advance(block);
-}
-
-void make_contiguous(const Column& column, Block& block, std::byte* scratch) {
-  block.target = scratch;
-  block.target_stride = column.elements * column.element_bytes;
-  if (column.interleave != nullptr) {
-    block.elements = column.elements;
-    column.interleave(block, column.planes, column.plane_bytes);
-  } else {
-    block.elements = column.offsets.size();
-    column.gather(block, column.offsets.data());
-  }
-  advance(block);
-}
-
-void copy_rows(const Column& column, Block& block, std::size_t row_bytes) {
-  column.copy_rows(block, row_bytes);
-  advance(block);
-}
-
-void decode_column(const Column& column, const std::byte* records, std::size_t stride, std::size_t count,
-                   std::byte* rows, std::size_t row_bytes, Scratch& scratch) {
-  Block block{.source = records + column.offset,
-              .source_stride = stride,
-              .target = nullptr,
-              .target_stride = 0,
-              .records = count,
-              .elements = 0};
-  if (column.unpack != nullptr) unpack(column, block, scratch.next());
-  if (!column.offsets.empty()) make_contiguous(column, block, scratch.next());
-  const std::size_t source_row = column.elements * column.element_bytes;
-  if (column.copy_rows != nullptr && block.source_stride != source_row) {
-    block.target = scratch.next();
-    block.target_stride = source_row;
-    copy_rows(column, block, source_row);
+  void decode(std::size_t begin, std::size_t rows) {
+    for (std::size_t i = 0; i < located_.size(); ++i) located_[i] = locate(plan_.places()[i], begin);
+    for (const Pass& pass : plan_.passes()) run(pass, rows);
   }
 
-  const bool has_gaps = column.copy_rows != nullptr && row_bytes != column.target_bytes;
-  for (const Step& step : column.steps) {
-    const bool is_last = &step == &column.steps.back() && !has_gaps;
-    block.elements = step.elements;
-    block.target = is_last ? rows + column.target_offset : scratch.next();
-    block.target_stride = is_last ? row_bytes : step.elements * step.target_bytes;
-    if (step.convert != nullptr) {
-      step.convert(flattened(block, step));
-    } else {
-      step.compute(flattened(block, step), step.a.bytes.data(), step.b.bytes.data());
+ private:
+  Located locate(const Place& place, std::size_t begin) {
+    switch (place.area) {
+      case Place::Area::kSource: {
+        const auto [first, stride] = sources_[place.index];
+        return {const_cast<std::byte*>(first) + begin * stride + place.offset, stride};  // which no pass writes
+      }
+      case Place::Area::kScratch:
+        return {Scratch::bytes() + place.offset * plan_.block_records(), place.bytes};
+      default: {
+        const std::size_t stride = plan_.row_bytes()[place.index];
+        return {outputs_[place.index] + begin * stride + place.offset, stride};
+      }
     }
-    advance(block);
   }
-  if (has_gaps) {
-    block.target = rows + column.target_offset;
-    block.target_stride = row_bytes;
-    copy_rows(column, block, column.target_bytes);
+
+  void run(const Pass& pass, std::size_t rows) {
+    const Located source = located_[pass.source];
+    if (pass.closes_gaps && source.stride == plan_.places()[pass.source].bytes) {
+      located_[pass.target] = source;
+      return;
+    }
+    const Located target = located_[pass.target];
+    Block block{source.first, source.stride, target.first, target.stride, rows, pass.elements};
+    if (pass.is_uniform && source.stride == pass.elements * pass.source_bytes &&
+        target.stride == pass.elements * pass.target_bytes) {
+      block.elements *= rows;
+      block.records = 1;
+    }
+    pass.loop(block);
   }
-}
+
+  const DecodePlan& plan_;
+  std::span<const Rows> sources_;
+  std::span<std::byte* const> outputs_;
+  Scratch scratch_;
+  std::vector<Located> located_;
+};
 
 }  // namespace
 
-void decode(const DecodePlan& plan, const std::byte* records, std::size_t stride, std::size_t count,
+void decode(const DecodePlan& plan, std::span<const Rows> sources, std::size_t count,
             std::span<std::byte* const> outputs) {
-  Scratch scratch(plan.scratch_bytes() * plan.block_records());
+  BlockDecoder decoder(plan, sources, outputs);
   for (std::size_t begin = 0; begin < count; begin += plan.block_records()) {
-    const std::size_t now = std::min(plan.block_records(), count - begin);
-    for (std::size_t k = 0; k < outputs.size(); ++k) {
-      const DecodePlan::Output& output = plan.outputs()[k];
-      for (const Column& column : output.columns) {
-        decode_column(column, records + begin * stride, stride, now, outputs[k] + begin * output.row_bytes,
-                      output.row_bytes, scratch);
-      }
-    }
+    decoder.decode(begin, std::min(plan.block_records(), count - begin));
   }
 }
 

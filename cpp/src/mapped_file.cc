@@ -215,7 +215,7 @@ void MappedFile::throw_changed() const {
   throw changed(path_, identity_, now);
 }
 
-void MappedFile::expect(AccessPattern pattern) const {
+void MappedFile::advise(AccessPattern pattern) const {
   if (pattern_.exchange(pattern) == pattern) return;
   if (const Mapping* const mapping = mapping_.load(std::memory_order_acquire)) advise(*mapping);
 }

@@ -1,15 +1,41 @@
 #include "binfeed/read_plan.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
+#include "binfeed/program_bytes.h"
 #include "binfeed/status.h"
 
+// The format: every number in 64 bits and the machine's byte order, which is little-endian; a bool in one byte; text
+// and lists with their size before them; an operation or an enumerator by its name, so that none moves when another is
+// added.
+//
+// A change of what is described below makes another version. A plan of another version is refused by name: it is made
+// anew in no time, by whoever has the layout and the features.
 namespace binfeed {
 namespace {
 
-// To be changed with every struct that is described below.
-constexpr std::string_view kMagic = "binfeed read plan 2\n";
+constexpr std::string_view kMagic = "binfeed read plan ";
+constexpr std::string_view kVersion = "3\n";
+
+// The names of enumerators, in their order.
+template <typename Enum>
+constexpr std::nullptr_t kNames = nullptr;
+template <>
+constexpr auto kNames<Packing> = std::to_array<std::string_view>({"none", "low first", "high first", "wfdb212"});
+template <>
+constexpr auto kNames<Shuffle> = std::to_array<std::string_view>({"none", "global", "block"});
+template <>
+constexpr auto kNames<ElementType> = [] {
+  std::array<std::string_view, kElementTypes> names;
+  for (std::size_t i = 0; i < kElementTypes; ++i) names[i] = element_name(static_cast<ElementType>(i));
+  return names;
+}();
+static_assert(kNames<Packing>.size() == kPackings && kNames<Shuffle>.size() == kShuffles);
 
 // What is written and read, field by field: each struct is described once, for both directions.
 template <typename Archive>
@@ -26,21 +52,72 @@ void describe(Archive& archive, Window& window) {
   archive(window.size, window.stride, window.dilation, window.target_offset, window.target_size);
 }
 template <typename Archive>
-void describe(Archive& archive, Operation& operation) {
-  archive(operation.code, operation.type, operation.operand, operation.words);
-}
-template <typename Archive>
 void describe(Archive& archive, PackingSpec& packing) {
-  archive(packing.packing, packing.bits);
+  archive(packing.packing, packing.bits, packing.elements);
 }
 template <typename Archive>
-void describe(Archive& archive, ColumnSpec& column) {
-  archive(column.type, column.packing, column.packed_elements, column.is_swapped, column.offset, column.elements,
-          column.offsets, column.operations);
+void describe(Archive& archive, Load& load) {
+  archive(load.source, load.type, load.packing, load.is_swapped, load.offset, load.elements, load.offsets);
+}
+template <typename Archive>
+void describe(Archive& archive, Cast& cast) {
+  archive(cast.type);
+}
+template <typename Archive>
+void describe(Archive& archive, Multiply& multiply) {
+  archive(multiply.operand);
+}
+template <typename Archive>
+void describe(Archive& archive, Add& add) {
+  archive(add.operand);
+}
+template <typename Archive>
+void describe(Archive& archive, Subtract& subtract) {
+  archive(subtract.operand);
+}
+template <typename Archive>
+void describe(Archive& archive, Divide& divide) {
+  archive(divide.operand);
+}
+template <typename Archive>
+void describe(Archive&, Log1p&) {}
+template <typename Archive>
+void describe(Archive&, Abs&) {}
+template <typename Archive>
+void describe(Archive& archive, Clip& clip) {
+  archive(clip.low, clip.high);
+}
+template <typename Archive>
+void describe(Archive& archive, Fill& fill) {
+  archive(fill.missing, fill.replacement);
+}
+template <typename Archive>
+void describe(Archive& archive, IsMissing& is_missing) {
+  archive(is_missing.missing);
+}
+template <typename Archive>
+void describe(Archive& archive, Bits& bits) {
+  archive(bits.start, bits.width, bits.is_signed);
+}
+template <typename Archive>
+void describe(Archive& archive, Codes& codes) {
+  archive(codes.key_bytes, codes.otherwise, codes.keys, codes.codes);
+}
+template <typename Archive>
+void describe(Archive& archive, OneHot& one_hot) {
+  archive(one_hot.depth);
+}
+template <typename Archive>
+void describe(Archive& archive, Step& step) {
+  archive(step.operation, step.inputs);
 }
 template <typename Archive>
 void describe(Archive& archive, OutputSpec& output) {
-  archive(output.name, output.type, output.is_target, output.columns);
+  archive(output.name, output.type, output.is_target, output.values);
+}
+template <typename Archive>
+void describe(Archive& archive, Program& program) {
+  archive(program.steps, program.outputs);
 }
 template <typename Archive>
 void describe(Archive& archive, ArraySpec& array) {
@@ -49,58 +126,71 @@ void describe(Archive& archive, ArraySpec& array) {
 template <typename Archive>
 void describe(Archive& archive, ScheduleSpec& schedule) {
   archive(schedule.starts, schedule.cycle_length, schedule.block_length, schedule.shuffle, schedule.seed,
-          schedule.block_samples, schedule.window_blocks, schedule.batch_size, schedule.drops_remainder, schedule.shard,
-          schedule.shards, schedule.pads, schedule.first_epoch, schedule.first_position);
+          schedule.block_samples, schedule.group_blocks, schedule.batch_size, schedule.drops_remainder, schedule.shard,
+          schedule.shards, schedule.pads, schedule.first_epoch, schedule.first_position, schedule.epochs);
 }
 template <typename Archive>
 void describe(Archive& archive, ReadPlan& plan) {
-  archive(plan.files, plan.layout, plan.window, plan.outputs, plan.arrays, plan.schedule);
+  archive(plan.files, plan.layout, plan.window, plan.program, plan.arrays, plan.schedule);
 }
 
 template <typename T>
-constexpr bool kIsPlain = std::is_arithmetic_v<T> || std::is_enum_v<T>;
+constexpr bool kIsVector = false;
+template <typename T>
+constexpr bool kIsVector<std::vector<T>> = true;
 
-// How many values of a type are in use, the first ones: any other byte would be none of them.
+// Lists of numbers, which are copied all at once: in the width that they have.
 template <typename T>
-constexpr std::size_t kValues = 0;  // all
-template <>
-constexpr std::size_t kValues<bool> = 2;
-template <>
-constexpr std::size_t kValues<ElementType> = kElementTypes;
-template <>
-constexpr std::size_t kValues<Operation::Code> = kOperationCodes;
-template <>
-constexpr std::size_t kValues<Packing> = kPackings;
-template <>
-constexpr std::size_t kValues<Shuffle> = kShuffles;
-
+constexpr bool kIsNumbers = false;
 template <typename T>
-constexpr bool kIsSequence = false;
+constexpr bool kIsNumbers<std::vector<T>> = std::is_arithmetic_v<T>;
 template <>
-constexpr bool kIsSequence<std::string> = true;
-template <typename T>
-constexpr bool kIsSequence<std::vector<T>> = true;
+constexpr bool kIsNumbers<std::string> = true;
 
 class Writer {
  public:
+  explicit Writer(std::string_view begin) : bytes(begin) {}
+
   template <typename... Fields>
   void operator()(Fields&... fields) {
     (write(fields), ...);
   }
-  std::string bytes{kMagic};
+  std::string bytes;
 
  private:
   template <typename T>
   void write(T& value) {
-    if constexpr (kIsPlain<T>) {
-      bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
-    } else if constexpr (kIsSequence<T>) {
-      std::uint64_t count = value.size();
-      write(count);
+    if constexpr (std::is_same_v<T, bool>) {
+      bytes.push_back(value ? '\1' : '\0');
+    } else if constexpr (std::is_integral_v<T>) {
+      static_assert(sizeof value <= sizeof(std::uint64_t));
+      append_raw(
+          static_cast<std::uint64_t>(static_cast<std::conditional_t<std::is_signed_v<T>, std::int64_t, T>>(value)));
+    } else if constexpr (std::is_enum_v<T>) {
+      write_name(kNames<T>[static_cast<std::size_t>(value)]);
+    } else if constexpr (std::is_same_v<T, Operation>) {
+      std::visit(
+          [&](auto& operation) {
+            write_name(operation.kName);
+            describe(*this, operation);
+          },
+          value);
+    } else if constexpr (kIsNumbers<T>) {
+      append_raw(static_cast<std::uint64_t>(value.size()));
+      bytes.append(reinterpret_cast<const char*>(value.data()), value.size() * sizeof value[0]);
+    } else if constexpr (kIsVector<T>) {
+      append_raw(static_cast<std::uint64_t>(value.size()));
       for (auto& item : value) write(item);
     } else {
       describe(*this, value);
     }
+  }
+
+  void append_raw(std::uint64_t number) { bytes.append(reinterpret_cast<const char*>(&number), sizeof number); }
+
+  void write_name(std::string_view name) {
+    bytes.push_back(static_cast<char>(name.size()));
+    bytes.append(name);
   }
 };
 
@@ -117,26 +207,39 @@ class Parser {
  private:
   template <typename T>
   void parse(T& value) {
-    if constexpr (kValues<T> > 0) {
-      static_assert(sizeof value == 1);
-      const auto byte = static_cast<std::uint8_t>(*take(1));
-      if (byte >= kValues<T>) fail("it holds " + std::to_string(byte) + " where there is no such value");
-      value = static_cast<T>(byte);
-    } else if constexpr (kIsPlain<T>) {
-      std::memcpy(&value, take(sizeof value), sizeof value);
-    } else if constexpr (kIsSequence<T>) {
-      std::uint64_t count = 0;
-      parse(count);
+    if constexpr (std::is_same_v<T, bool>) {
+      value = take_flag();
+    } else if constexpr (std::is_integral_v<T>) {
+      value = take_integer<T>();
+    } else if constexpr (std::is_enum_v<T>) {
+      value = take_enumerator<T>();
+    } else if constexpr (std::is_same_v<T, Operation>) {
+      const std::string_view name = take_name();
+      if (!parse_operation(name, value, std::make_index_sequence<std::variant_size_v<Operation>>{})) fail_at_name(name);
+    } else if constexpr (kIsNumbers<T>) {
+      take_numbers(value);
+    } else if constexpr (kIsVector<T>) {
+      const std::uint64_t count = take_number();
       if (count > rest_.size()) fail(kTooShort);  // every item has at least one byte
       value.clear();
       // One by one: memory grows with the bytes that were read, not with the number that they claim.
       for (std::uint64_t i = 0; i < count; ++i) {
-        value.resize(i + 1);
+        value.emplace_back();
         parse(value.back());
       }
     } else {
       describe(*this, value);
     }
+  }
+
+  template <std::size_t... Alternatives>
+  bool parse_operation(std::string_view name, Operation& operation, std::index_sequence<Alternatives...>) {
+    return ([&] {
+      using Alternative = std::variant_alternative_t<Alternatives, Operation>;
+      if (name != Alternative::kName) return false;
+      describe(*this, operation.emplace<Alternative>());
+      return true;
+    }() || ...);
   }
 
   const char* take(std::size_t count) {
@@ -146,9 +249,54 @@ class Parser {
     return bytes;
   }
 
+  std::uint64_t take_number() {
+    std::uint64_t number = 0;
+    std::memcpy(&number, take(sizeof number), sizeof number);
+    return number;
+  }
+
+  bool take_flag() {
+    const auto byte = static_cast<std::uint8_t>(*take(1));
+    if (byte > 1) fail("it holds " + std::to_string(byte) + " where there is 0 or 1");
+    return byte == 1;
+  }
+
+  template <typename T>
+  T take_integer() {
+    using Wide = std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>;
+    const auto wide = static_cast<Wide>(take_number());
+    if (!std::in_range<T>(wide)) fail("it holds " + std::to_string(wide) + " where there is no such number");
+    return static_cast<T>(wide);
+  }
+
+  template <typename T>
+  T take_enumerator() {
+    const std::string_view name = take_name();
+    const auto found = std::find(kNames<T>.begin(), kNames<T>.end(), name);
+    if (found == kNames<T>.end()) fail_at_name(name);
+    return static_cast<T>(found - kNames<T>.begin());
+  }
+
+  template <typename Numbers>
+  void take_numbers(Numbers& numbers) {
+    const std::uint64_t count = take_number();
+    if (count > rest_.size() / sizeof numbers[0]) fail(kTooShort);
+    numbers.resize(count);
+    const char* bytes = take(count * sizeof numbers[0]);
+    if (count > 0) std::memcpy(numbers.data(), bytes, count * sizeof numbers[0]);
+  }
+
+  std::string_view take_name() {
+    const auto size = static_cast<std::uint8_t>(*take(1));
+    return {take(size), size};
+  }
+
   static constexpr const char* kTooShort = "it ends too early";
   [[noreturn]] static void fail(const std::string& message) {
     throw Error(ErrorKind::kArgument, "the read plan is damaged: " + message);
+  }
+  [[noreturn]] static void fail_at_name(std::string_view name) {
+    fail("it holds '" + std::string(name.substr(0, 32)) + "' where there is no such name");
   }
 
   std::string_view rest_;
@@ -156,18 +304,30 @@ class Parser {
 
 }  // namespace
 
+std::string to_bytes(const Step& step) {
+  Writer writer("");
+  Step copy = step;  // describe() takes what it could change
+  writer(copy);
+  return std::move(writer.bytes);
+}
+
 std::string to_bytes(const ReadPlan& plan) {
-  Writer writer;
-  ReadPlan copy = plan;  // describe() takes what it could change
+  Writer writer(std::string(kMagic) + std::string(kVersion));
+  ReadPlan copy = plan;
   writer(copy);
   return std::move(writer.bytes);
 }
 
 ReadPlan read_plan(std::string_view bytes) {
-  if (!bytes.starts_with(kMagic)) {
-    throw Error(ErrorKind::kArgument, "this is no read plan of this version of binfeed");
+  if (!bytes.starts_with(kMagic)) throw Error(ErrorKind::kArgument, "this is no read plan of binfeed");
+  bytes.remove_prefix(kMagic.size());
+  if (!bytes.starts_with(kVersion)) {
+    const std::string version(bytes.substr(0, std::min(bytes.find('\n'), std::size_t{8})));
+    throw Error(ErrorKind::kArgument, "the read plan has version '" + version + "', but this binfeed reads version " +
+                                          std::string(kVersion.substr(0, kVersion.size() - 1)) +
+                                          ": make the dataset or the SavedModel anew");
   }
-  Parser parser(bytes.substr(kMagic.size()));
+  Parser parser(bytes.substr(kVersion.size()));
   ReadPlan plan;
   parser(plan);
   if (!parser.is_at_end()) throw Error(ErrorKind::kArgument, "the read plan is damaged: it goes on behind its end");

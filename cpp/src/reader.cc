@@ -43,36 +43,33 @@ long major_faults() {
 
 }  // namespace
 
-Reader::Reader(RecordIndex records, Window window, const std::vector<OutputSpec>& outputs,
-               std::string_view instruction_set)
+Reader::Reader(RecordIndex records, Window window, const Program& program, std::string_view instruction_set)
     : records_(std::move(records)),
       samples_(records_, window),
-      output_bytes_(outputs.size()),
+      output_bytes_(program.outputs.size()),
       sample_bytes_(checked_multiply(window.span(), static_cast<std::int64_t>(records_.layout().record_bytes),
                                      "bytes that a sample reaches over")) {
-  for (const bool is_target : {false, true}) add_part(is_target, outputs, instruction_set);
+  for (const bool is_target : {false, true}) add_part(is_target, program, instruction_set);
   BufferPool::instance().retain();
 }
 
 Reader::~Reader() { BufferPool::instance().release(); }
 
-void Reader::add_part(bool is_target, const std::vector<OutputSpec>& outputs, std::string_view instruction_set) {
-  std::vector<OutputSpec> specs;
+void Reader::add_part(bool is_target, const Program& program, std::string_view instruction_set) {
   std::vector<std::size_t> numbers;
-  for (std::size_t k = 0; k < outputs.size(); ++k) {
-    if (outputs[k].is_target != is_target) continue;
-    specs.push_back(outputs[k]);
-    numbers.push_back(k);
+  for (std::size_t k = 0; k < program.outputs.size(); ++k) {
+    if (program.outputs[k].is_target == is_target) numbers.push_back(k);
   }
-  if (specs.empty()) return;
+  if (numbers.empty()) return;
   const Window& window = samples_.window();
   const std::int64_t size = is_target ? window.target_size : window.size;
-  if (size == 0) throw Error(ErrorKind::kArgument, "output '" + specs[0].name + "' is of a target, but there is none");
+  const auto name_of = [&](std::size_t number) { return "output '" + program.outputs[number].name + "'"; };
+  require(size > 0, name_of(numbers[0]) + " is of a target, but there is none");
 
-  DecodePlan plan(records_.layout().record_bytes, specs, instruction_set);
+  DecodePlan plan(records_.layout().record_bytes, program, numbers, instruction_set);
   for (std::size_t i = 0; i < numbers.size(); ++i) {
-    output_bytes_[numbers[i]] = checked_output_bytes(static_cast<std::uint64_t>(size), plan.outputs()[i].row_bytes,
-                                                     "a sample of output '" + specs[i].name + "', records x bytes");
+    output_bytes_[numbers[i]] = checked_output_bytes(static_cast<std::uint64_t>(size), plan.row_bytes()[i],
+                                                     "a sample of " + name_of(numbers[i]) + ", records x bytes");
   }
   parts_.push_back({is_target ? window.target_offset : 0, size, std::move(plan), std::move(numbers)});
 }
@@ -114,9 +111,9 @@ void Reader::read(const Order& order, std::int64_t position, std::int64_t count,
   }
 }
 
-void Reader::expect(AccessPattern pattern) const noexcept {
+void Reader::advise(AccessPattern pattern) const noexcept {
   const Mappings::Use use;
-  for (const auto& file : records_.files()) file->expect(pattern);
+  for (const auto& file : records_.files()) file->advise(pattern);
 }
 
 void Reader::read_ahead(const Order& order, std::int64_t position, std::int64_t count) const {
@@ -177,17 +174,11 @@ bool Reader::is_in_memory(const Order& order, std::int64_t position, std::int64_
 
 // The bytes from the first to the last record of successive samples, one range per file.
 void Reader::append_ranges(Run run, std::vector<Range>& ranges) const {
-  const Layout& layout = records_.layout();
   while (run.count > 0) {
-    if (run.first < 0 || run.first >= samples_.size()) {
-      throw Error(ErrorKind::kIndex, "there is no sample " + std::to_string(run.first));
-    }
-    const std::size_t file = samples_.file_of(run.first);
-    const std::int64_t here = std::min(run.count, samples_.starts()[file + 1] - run.first);
-    const std::int64_t first = samples_.first_record(file, run.first);
-    const std::int64_t end = samples_.first_record(file, run.first + here - 1) + samples_.window().span();
-    ranges.push_back({file, layout.header_bytes + static_cast<std::uint64_t>(first) * layout.record_bytes,
-                      layout.header_bytes + static_cast<std::uint64_t>(end) * layout.record_bytes});
+    const SampleIndex::Stretch stretch = samples_.locate(run.first);
+    const std::int64_t here = std::min(run.count, stretch.end - run.first);
+    ranges.push_back({stretch.file, stretch.offset_of(run.first),
+                      stretch.offset_of(run.first + here - 1) + static_cast<std::uint64_t>(sample_bytes_)});
     run.first += here;
     run.count -= here;
   }

@@ -70,8 +70,9 @@ void RecordDecoder::prefetch(const std::byte* record) const {
 }
 
 void RecordDecoder::decode_rows(const std::byte* records, std::size_t stride, std::int64_t count) {
-  decode(plan_, records, stride, as_size(count), outputs_);
-  for (std::size_t k = 0; k < outputs_.size(); ++k) outputs_[k] += as_size(count) * plan_.outputs()[k].row_bytes;
+  const Rows rows{records, stride};
+  decode(plan_, {&rows, 1}, as_size(count), outputs_);
+  for (std::size_t k = 0; k < outputs_.size(); ++k) outputs_[k] += as_size(count) * plan_.row_bytes()[k];
 }
 
 }  // namespace binfeed

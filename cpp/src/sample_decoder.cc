@@ -30,7 +30,7 @@ SampleDecoder::SampleDecoder(const RecordIndex& records, const SampleIndex& samp
       samples_(samples),
       plan_(plan),
       rows_(plan, std::move(outputs)),
-      first_(first),
+      first_bytes_(as_size(first) * plan.record_bytes()),
       size_(size),
       step_bytes_(as_size(samples.window().dilation) * plan.record_bytes()),
       stride_bytes_(as_size(samples.window().stride) * plan.record_bytes()),
@@ -44,7 +44,7 @@ void SampleDecoder::add(std::span<const Run> runs) {
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const Run run = runs[i];
     if (is_small_record && run.count == 1) {
-      if (!is_in_file(run.first)) enter_file(run.first);
+      if (!stretch_.holds(run.first)) enter(run.first);
       rows_.add_small(address(run.first));
     } else {
       if (i + kSamplesAhead < runs.size()) prefetch_sample(runs[i + kSamplesAhead].first);
@@ -55,8 +55,8 @@ void SampleDecoder::add(std::span<const Run> runs) {
 
 void SampleDecoder::add(Run run) {
   while (run.count > 0) {
-    if (!is_in_file(run.first)) enter_file(run.first);
-    const std::int64_t here = std::min(run.count, file_end_ - run.first);
+    if (!stretch_.holds(run.first)) enter(run.first);
+    const std::int64_t here = std::min(run.count, stretch_.end - run.first);
     add_samples(address(run.first), here);
     run.first += here;
     run.count -= here;
@@ -68,18 +68,13 @@ void SampleDecoder::finish() {
   check_files();
   for (const Touched& touched : touched_) is_touched_[touched.file] = false;
   touched_.clear();
-  file_begin_ = file_end_ = 0;
+  stretch_ = {};
 }
 
-void SampleDecoder::enter_file(std::int64_t sample) {
-  if (sample < 0 || sample >= samples_.size()) {
-    throw Error(ErrorKind::kIndex, "there is no sample " + std::to_string(sample) + ": the reader has " +
-                                       std::to_string(samples_.size()) + ", from 0 on");
-  }
-  const std::size_t file = samples_.file_of(sample);
-  file_begin_ = samples_.starts()[file];
-  file_end_ = samples_.starts()[file + 1];
-  first_record_ = records_.address(file, first_);
+void SampleDecoder::enter(std::int64_t sample) {
+  stretch_ = samples_.locate(sample);
+  const std::size_t file = stretch_.file;
+  base_ = records_.files()[file]->bytes() + first_bytes_;
   if (is_touched_[file]) return;
   is_touched_[file] = true;
   touched_.push_back({file, records_.files()[file]->witness()});
@@ -108,30 +103,31 @@ bool SampleDecoder::overlaps(std::int64_t count) const { return lattice_rows(cou
 void SampleDecoder::add_overlapping(const std::byte* first_record, std::int64_t count) {
   rows_.flush();
   std::size_t row_bytes = 0;
-  for (const auto& output : plan_.outputs()) row_bytes += output.row_bytes;
+  for (const std::size_t bytes : plan_.row_bytes()) row_bytes += bytes;
   // Rows that belong to the next samples are decoded again, so that there must be several times those of one sample.
   const auto rows = std::max<std::int64_t>(
       static_cast<std::int64_t>(kOverlapBytes / std::max<std::size_t>(row_bytes, 1)), 8 * lattice_rows(1));
   const std::int64_t at_a_time = std::min(count, std::max<std::int64_t>((rows - lattice_rows(1)) / lattice_stride_, 1));
 
-  decoded_.resize(plan_.outputs().size());
+  decoded_.resize(plan_.row_bytes().size());
   std::vector<std::byte*> targets;
-  for (std::size_t k = 0; k < plan_.outputs().size(); ++k) {
-    decoded_[k].resize(as_size(lattice_rows(at_a_time)) * plan_.outputs()[k].row_bytes);
+  for (std::size_t k = 0; k < plan_.row_bytes().size(); ++k) {
+    decoded_[k].resize(as_size(lattice_rows(at_a_time)) * plan_.row_bytes()[k]);
     targets.push_back(decoded_[k].data());
   }
   const std::size_t lattice_bytes = as_size(lattice_) * plan_.record_bytes();
   for (std::int64_t done = 0; done < count; done += at_a_time) {
     const std::int64_t now = std::min(at_a_time, count - done);
-    decode(plan_, first_record + as_size(done) * stride_bytes_, lattice_bytes, as_size(lattice_rows(now)), targets);
+    const Rows rows_of_lattice{first_record + as_size(done) * stride_bytes_, lattice_bytes};
+    decode(plan_, {&rows_of_lattice, 1}, as_size(lattice_rows(now)), targets);
     for (std::int64_t i = 0; i < now; ++i) copy_sample(i * lattice_stride_);
   }
 }
 
 void SampleDecoder::copy_sample(std::int64_t first_row) {
   std::vector<std::byte*>& outputs = rows_.outputs();
-  for (std::size_t k = 0; k < plan_.outputs().size(); ++k) {
-    const std::size_t row_bytes = plan_.outputs()[k].row_bytes;
+  for (std::size_t k = 0; k < plan_.row_bytes().size(); ++k) {
+    const std::size_t row_bytes = plan_.row_bytes()[k];
     const std::byte* from = decoded_[k].data() + as_size(first_row) * row_bytes;
     if (lattice_step_ == 1) {
       std::memcpy(outputs[k], from, as_size(size_) * row_bytes);
@@ -146,7 +142,7 @@ void SampleDecoder::copy_sample(std::int64_t first_row) {
 }
 
 void SampleDecoder::prefetch_sample(std::int64_t sample) const {
-  if (!is_in_file(sample)) return;
+  if (!stretch_.holds(sample)) return;
   const std::byte* bytes = address(sample);
   const std::size_t count = std::min(as_size(size_) * step_bytes_, kSamplePrefetchBytes);
   for (std::size_t at = 0; at < count; at += kCacheLine) __builtin_prefetch(bytes + at);

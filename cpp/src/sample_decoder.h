@@ -28,11 +28,9 @@ class SampleDecoder {
 
  private:
   void add(Run run);
-  bool is_in_file(std::int64_t sample) const { return sample >= file_begin_ && sample < file_end_; }
-  void enter_file(std::int64_t sample);
-  const std::byte* address(std::int64_t sample) const {
-    return first_record_ + static_cast<std::size_t>(sample - file_begin_) * stride_bytes_;
-  }
+  void enter(std::int64_t sample);
+  // The first record of a sample of this stretch that is read.
+  const std::byte* address(std::int64_t sample) const { return base_ + stretch_.offset_of(sample); }
   void add_samples(const std::byte* first_record, std::int64_t count);
   void add_overlapping(const std::byte* first_record, std::int64_t count);
 
@@ -49,7 +47,7 @@ class SampleDecoder {
   const DecodePlan& plan_;
   RecordDecoder rows_;
 
-  std::int64_t first_;
+  std::size_t first_bytes_;  // from the first record of a sample to the first one that is read
   std::int64_t size_;
   std::size_t step_bytes_;    // from one record of a sample to the next
   std::size_t stride_bytes_;  // from one sample to the next
@@ -57,10 +55,9 @@ class SampleDecoder {
   std::int64_t lattice_step_;
   std::int64_t lattice_stride_;
 
-  // The file last entered: its samples, and the first record that is read of the first one.
-  std::int64_t file_begin_ = 0;
-  std::int64_t file_end_ = 0;
-  const std::byte* first_record_ = nullptr;
+  // The samples that were last entered.
+  SampleIndex::Stretch stretch_;
+  const std::byte* base_ = nullptr;
   // The files that were read since the last finish(), and what tells of each that it was not cut.
   struct Touched {
     std::size_t file;

@@ -25,7 +25,7 @@ std::int64_t Window::span() const {
   return std::max(last, last_of_target) + 1;
 }
 
-SampleIndex::SampleIndex(const RecordIndex& records, Window window) : window_(window) {
+SampleIndex::SampleIndex(const RecordIndex& records, Window window) : layout_(records.layout()), window_(window) {
   const std::int64_t span = window.span();
   const auto& counts = records.counts();
   starts_.reserve(counts.size() + 1);
@@ -45,9 +45,17 @@ SampleIndex::SampleIndex(const RecordIndex& records, Window window) : window_(wi
   }
 }
 
-std::size_t SampleIndex::file_of(std::int64_t sample) const {
+SampleIndex::Stretch SampleIndex::locate(std::int64_t sample) const {
+  if (sample < 0 || sample >= size()) {
+    throw Error(ErrorKind::kIndex, "there is no sample " + std::to_string(sample) + ": the reader has " +
+                                       std::to_string(size()) + ", from 0 on");
+  }
   const auto next = std::upper_bound(starts_.begin(), starts_.end(), sample);
-  return static_cast<std::size_t>(next - starts_.begin()) - 1;
+  return {.file = static_cast<std::size_t>(next - starts_.begin()) - 1,
+          .first = *(next - 1),
+          .end = *next,
+          .offset = layout_.header_bytes,
+          .stride = static_cast<std::uint64_t>(window_.stride) * layout_.record_bytes};
 }
 
 }  // namespace binfeed

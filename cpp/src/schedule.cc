@@ -23,12 +23,13 @@ void validate(const ScheduleSpec& spec) {
   require_range("cycle_length", spec.cycle_length, 1);
   require_range("block_length", spec.block_length, 1);
   require_range("block_samples", spec.block_samples, 1);
-  require_range("window_blocks", spec.window_blocks, 1);
+  require_range("group_blocks", spec.group_blocks, 1);
   require_range("batch_size", spec.batch_size, 1);
   require_range("the number of shards", spec.shards, 1);
   require_range("the number of a shard", spec.shard, 0, spec.shards - 1);
   require_range("the first epoch", spec.first_epoch, 0);
   require_range("the first position", spec.first_position, 0, spec.starts.back());
+  require_range("the number of epochs", spec.epochs, 0);
 }
 
 Schedule::Schedule(const ScheduleSpec& spec, const kernels::Kernels& kernels) : spec_(spec), kernels_(kernels) {
@@ -51,7 +52,7 @@ OrderPointer Schedule::order(std::int64_t epoch, std::uint64_t seed) const {
   OrderPointer whole = unshuffled_;
   if (spec_.shuffle == Shuffle::kGlobal) whole = shuffled_order(size(), key, kernels_);
   if (spec_.shuffle == Shuffle::kBlock) {
-    whole = block_shuffled_order(size(), spec_.block_samples, spec_.window_blocks, key, kernels_);
+    whole = block_shuffled_order(size(), spec_.block_samples, spec_.group_blocks, key, kernels_);
   }
   return sharded_order(whole, {.shard = spec_.shard,
                                .shards = spec_.shards,
@@ -61,9 +62,27 @@ OrderPointer Schedule::order(std::int64_t epoch, std::uint64_t seed) const {
                                .pads = spec_.pads});
 }
 
+std::optional<std::int64_t> Schedule::batches() const {
+  const std::int64_t in_first = batches_of_first_epoch();
+  const std::int64_t in_another = batches_of_another_epoch();
+  if (spec_.epochs == 0) return in_another > 0 ? std::nullopt : std::optional(in_first);
+  if (spec_.epochs <= spec_.first_epoch) return 0;
+  const std::int64_t others = spec_.epochs - spec_.first_epoch - 1;
+  if (in_another > 0 && others > (kMaxSize - in_first) / in_another) {
+    throw Error(ErrorKind::kArgument, std::to_string(spec_.epochs) + " epochs of " + std::to_string(in_another) +
+                                          " batches are more than 2^62: epochs=None has no end");
+  }
+  return in_first + others * in_another;
+}
+
+bool Schedule::has_full_batches_only() const {
+  const auto is_full = [&](std::int64_t samples) { return samples % spec_.batch_size == 0; };
+  return is_full(in_first_epoch_) && (!has_another_epoch() || is_full(in_another_epoch_));
+}
+
 Schedule::Batch Schedule::locate(std::int64_t number, std::int64_t passed_epochs) const {
-  const std::int64_t in_first = batches(in_first_epoch_);
-  const std::int64_t in_another = batches(in_another_epoch_);
+  const std::int64_t in_first = batches_of_first_epoch();
+  const std::int64_t in_another = batches_of_another_epoch();
   const bool exists = number >= 0 && (number < in_first || in_another > 0);
   if (!exists) throw Error(ErrorKind::kIndex, "there is no batch " + std::to_string(number));
   require_range("passed_epochs", passed_epochs, 0);
@@ -79,7 +98,18 @@ Schedule::Batch Schedule::locate(std::int64_t number, std::int64_t passed_epochs
   return {epoch, position, std::min(spec_.batch_size, samples - position)};
 }
 
-std::int64_t Schedule::batches(std::int64_t samples) const {
+Schedule::Place Schedule::place_after(std::int64_t batches) const {
+  if (batches == 0) return {spec_.first_epoch, spec_.first_position};
+  const Batch last = locate(batches - 1);
+  const bool is_in_first = last.epoch == spec_.first_epoch;
+  const std::int64_t read = last.position + last.count;
+  if (read == (is_in_first ? in_first_epoch_ : in_another_epoch_)) return {last.epoch + 1, 0};
+  // Batches behind which others follow are full, and all shards have read theirs.
+  const std::int64_t of_all_shards = checked_multiply(read, spec_.shards, "position in an epoch");
+  return {last.epoch, (is_in_first ? spec_.first_position : 0) + of_all_shards};
+}
+
+std::int64_t Schedule::batches_of(std::int64_t samples) const {
   return samples / spec_.batch_size + (samples % spec_.batch_size > 0 ? 1 : 0);
 }
 

@@ -9,9 +9,9 @@
 namespace binfeed {
 namespace {
 
-// Permutations of one epoch: of all samples or blocks, and one per window.
+// Permutations of one epoch: of all samples or blocks, and one per group.
 constexpr std::uint64_t kWholeStream = 0;
-constexpr std::uint64_t kFirstWindowStream = 1;
+constexpr std::uint64_t kFirstGroupStream = 1;
 
 std::uint64_t as_unsigned(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
@@ -37,12 +37,12 @@ class ShuffledOrder final : public Order {
 // All blocks have the same size but for the last one of the files, which is somewhere among the shuffled ones.
 class BlockShuffledOrder final : public Order {
  public:
-  BlockShuffledOrder(std::int64_t size, std::int64_t block_samples, std::int64_t window_blocks, ShuffleKey key,
+  BlockShuffledOrder(std::int64_t size, std::int64_t block_samples, std::int64_t group_blocks, ShuffleKey key,
                      const kernels::Kernels& kernels)
       : Order(size),
         block_samples_(std::min(block_samples, std::max<std::int64_t>(size, 1))),
         blocks_(size / block_samples_ + (size % block_samples_ > 0 ? 1 : 0)),
-        window_blocks_(std::min(window_blocks, std::max<std::int64_t>(blocks_, 1))),
+        group_blocks_(std::min(group_blocks, std::max<std::int64_t>(blocks_, 1))),
         missing_(blocks_ * block_samples_ - size),
         key_(key),
         kernels_(kernels),
@@ -62,20 +62,20 @@ class BlockShuffledOrder final : public Order {
 
   void append(std::int64_t position, std::int64_t count, std::vector<Run>& runs) const override {
     while (count > 0) {
-      const std::int64_t window = place_at(position) / window_blocks_;
-      const std::int64_t begin = start_of(window * window_blocks_);
-      const std::int64_t end = start_of(std::min((window + 1) * window_blocks_, blocks_));
+      const std::int64_t group = place_at(position) / group_blocks_;
+      const std::int64_t begin = start_of(group * group_blocks_);
+      const std::int64_t end = start_of(std::min((group + 1) * group_blocks_, blocks_));
       const std::int64_t here = std::min(count, end - position);
-      append_of_window(window, begin, end, position, here, runs);
+      append_of_group(group, begin, end, position, here, runs);
       position += here;
       count -= here;
     }
   }
 
-  // The blocks of whole windows, unless these are so large that most of their blocks are not read soon.
+  // The blocks of whole groups, unless these are so large that most of their blocks are not read soon.
   void reach(std::int64_t position, std::int64_t count, Enough enough, std::vector<Run>& runs) const override {
-    const std::int64_t first = place_at(position) / window_blocks_ * window_blocks_;
-    const std::int64_t last = place_at(position + count - 1) / window_blocks_ * window_blocks_ + window_blocks_;
+    const std::int64_t first = place_at(position) / group_blocks_ * group_blocks_;
+    const std::int64_t last = place_at(position + count - 1) / group_blocks_ * group_blocks_ + group_blocks_;
     const std::int64_t end = std::min(last, blocks_);
     if (end - first > std::min(enough.runs, enough.samples / block_samples_ + 1)) {
       append(position, std::min({count, enough.samples, enough.runs}), runs);
@@ -90,11 +90,11 @@ class BlockShuffledOrder final : public Order {
     }
   }
 
-  void append_of_window(std::int64_t window, std::int64_t begin, std::int64_t end, std::int64_t position,
-                        std::int64_t count, std::vector<Run>& runs) const {
+  void append_of_group(std::int64_t group, std::int64_t begin, std::int64_t end, std::int64_t position,
+                       std::int64_t count, std::vector<Run>& runs) const {
     std::vector<std::uint64_t> within(as_unsigned(count));
     std::iota(within.begin(), within.end(), as_unsigned(position - begin));
-    Permutation(end - begin, key_.seed, key_.epoch, kFirstWindowStream + as_unsigned(window), kernels_).apply(within);
+    Permutation(end - begin, key_.seed, key_.epoch, kFirstGroupStream + as_unsigned(group), kernels_).apply(within);
 
     std::vector<std::uint64_t> places(within.size());
     std::transform(within.begin(), within.end(), places.begin(), [&](std::uint64_t sample) {
@@ -111,7 +111,7 @@ class BlockShuffledOrder final : public Order {
 
   std::int64_t block_samples_;
   std::int64_t blocks_;
-  std::int64_t window_blocks_;
+  std::int64_t group_blocks_;
   std::int64_t missing_;  // samples that the last block of the files has less than the others
   ShuffleKey key_;
   const kernels::Kernels& kernels_;
@@ -125,13 +125,13 @@ OrderPointer shuffled_order(std::int64_t size, ShuffleKey key, const kernels::Ke
   return std::make_shared<ShuffledOrder>(size, key, kernels);
 }
 
-OrderPointer block_shuffled_order(std::int64_t size, std::int64_t block_samples, std::int64_t window_blocks,
+OrderPointer block_shuffled_order(std::int64_t size, std::int64_t block_samples, std::int64_t group_blocks,
                                   ShuffleKey key, const kernels::Kernels& kernels) {
-  if (block_samples < 1 || window_blocks < 1) {
-    throw Error(ErrorKind::kArgument, "block_samples and window_blocks must be at least 1, not " +
-                                          std::to_string(block_samples) + " and " + std::to_string(window_blocks));
+  if (block_samples < 1 || group_blocks < 1) {
+    throw Error(ErrorKind::kArgument, "block_samples and group_blocks must be at least 1, not " +
+                                          std::to_string(block_samples) + " and " + std::to_string(group_blocks));
   }
-  return std::make_shared<BlockShuffledOrder>(size, block_samples, window_blocks, key, kernels);
+  return std::make_shared<BlockShuffledOrder>(size, block_samples, group_blocks, key, kernels);
 }
 
 }  // namespace binfeed

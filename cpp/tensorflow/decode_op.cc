@@ -1,6 +1,7 @@
 // BinfeedDecode: strings of bytes -> the arrays of the records that they are.
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
@@ -32,9 +33,7 @@ class DecodeKernel {
       records.push_back(holds_many_ ? body(strings[i], i) : one(strings[i], i));
       count += static_cast<std::int64_t>(records.back().size() / layout_.record_bytes);
     }
-    std::vector<std::size_t> row_bytes;
-    for (const auto& output : plan_.outputs()) row_bytes.push_back(output.row_bytes);
-    BatchBuffers arrays(row_bytes, count);
+    BatchBuffers arrays(plan_.row_bytes(), count);
     decode_all(records, arrays.bytes());
     set_outputs(context, types_, specs_, holds_many_ ? std::vector{count} : shape_of(tensor.get()), std::move(arrays));
   }
@@ -42,13 +41,19 @@ class DecodeKernel {
  private:
   DecodeKernel(const ReadPlan& plan, TF_OpKernelConstruction* construction)
       : layout_(plan.layout),
-        plan_(plan.layout.record_bytes, plan.outputs, default_instruction_set()),
+        plan_(plan.layout.record_bytes, plan.program, all_outputs(plan.program), default_instruction_set()),
         specs_(plan.arrays),
         types_(types_attribute(construction, "output_types")),
         holds_many_(bool_attribute(construction, "many")) {
     check_types(types_, plan);
     if (plan.window.span() > 1)
       throw Failure(TF_INVALID_ARGUMENT, "strings are decoded record by record, not in windows");
+  }
+
+  static std::vector<std::size_t> all_outputs(const Program& program) {
+    std::vector<std::size_t> numbers(program.outputs.size());
+    std::iota(numbers.begin(), numbers.end(), std::size_t{0});
+    return numbers;
   }
 
   String one(String string, std::size_t number) const {

@@ -1,6 +1,6 @@
-// BinfeedRead: the number of a batch -> its arrays, [samples, ...]; or the numbers of batches that have equally many
-// samples -> their arrays, [batches, samples, ...]. The seed is an input, not that of the plan, so that a checkpoint of
-// the pipeline has it.
+// BinfeedRead: the number of a chunk -> its batches, [batches, samples, ...]; or [samples, ...] where a chunk is a
+// batch. `chunks` are the first batch, the step from one to the next, how many there are, and the size of a chunk, see
+// Chunks. The seed is an input, not that of the plan, so that a checkpoint of the pipeline has it.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "binfeed/checked.h"
+#include "binfeed/chunks.h"
 #include "binfeed/read_ahead.h"
 #include "kernel.h"
 #include "ops.h"
@@ -30,25 +31,28 @@ class ReadKernel {
   }
 
   void compute(TF_OpKernelContext* context) {
-    const Tensor numbers = input(context, 0);
-    const Tensor passed_epochs = input(context, 1);
-    const Tensor seed = input(context, 2);
+    const Tensor chunk = input(context, 0);
+    const Tensor chunks = input(context, 1);
+    const Tensor passed_epochs = input(context, 2);
+    const Tensor seed = input(context, 3);
+    const std::span<const std::int64_t> numbers = numbers_of(chunks.get());
+    require(numbers.size() == 4, "chunks has 4 numbers, not " + std::to_string(numbers.size()));
     const std::vector<Schedule::Batch> batches =
-        locate(numbers_of(numbers.get()), number_of(passed_epochs.get(), "passed_epochs"));
-    std::vector<std::int64_t> leading = shape_of(numbers.get());
-    leading.push_back(batches.empty() ? 0 : batches.front().count);
+        locate(number_of(chunk.get(), "chunk"), numbers, number_of(passed_epochs.get(), "passed_epochs"));
+    std::vector<std::int64_t> leading;
+    if (numbers[3] > 1) leading.push_back(static_cast<std::int64_t>(batches.size()));
+    leading.push_back(batches.front().count);
     set_outputs(context, types_, shared_->plan().arrays, leading,
                 read(batches, static_cast<std::uint64_t>(number_of(seed.get(), "seed"))));
   }
 
  private:
-  std::vector<Schedule::Batch> locate(std::span<const std::int64_t> numbers, std::int64_t passed_epochs) const {
+  std::vector<Schedule::Batch> locate(std::int64_t number, std::span<const std::int64_t> chunks,
+                                      std::int64_t passed_epochs) const {
+    const auto [first, count] = Chunks(shared_->schedule(), chunks[0], chunks[1], chunks[2], chunks[3]).at(number);
     std::vector<Schedule::Batch> batches;
-    for (const std::int64_t number : numbers) {
-      batches.push_back(shared_->schedule().locate(number, passed_epochs));
-      require(batches.back().count == batches.front().count, "batches " + std::to_string(numbers.front()) + " and " +
-                                                                 std::to_string(number) +
-                                                                 " have not equally many samples");
+    for (std::int64_t i = 0; i < count; ++i) {
+      batches.push_back(shared_->schedule().locate(first + i * chunks[1], passed_epochs));
     }
     return batches;
   }
@@ -94,7 +98,7 @@ class ReadKernel {
 }  // namespace
 
 void register_read_op() {
-  register_op<ReadKernel>("BinfeedRead", {"numbers: int64", "passed_epochs: int64", "seed: int64"},
+  register_op<ReadKernel>("BinfeedRead", {"chunk: int64", "chunks: int64", "passed_epochs: int64", "seed: int64"},
                           {"plan: string", "output_types: list(type) >= 1"}, {"arrays: output_types"});
 }
 

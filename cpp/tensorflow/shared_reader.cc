@@ -35,13 +35,13 @@ const AtLoad shared_at_load([] { shared(); });
 
 SharedReader::SharedReader(ReadPlan plan)
     : plan_(std::move(plan)),
-      reader_(open(plan_), plan_.window, plan_.outputs, default_instruction_set()),
+      reader_(open(plan_), plan_.window, plan_.program, default_instruction_set()),
       schedule_(plan_.schedule, kernels_of(default_instruction_set())) {
   if (schedule_.size() != reader_.samples().size()) {
     throw Error(ErrorKind::kArgument, "the plan's order is of " + std::to_string(schedule_.size()) +
                                           " samples, but its files have " + std::to_string(reader_.samples().size()));
   }
-  reader_.expect(schedule_.access_pattern());
+  reader_.advise(schedule_.access_pattern());
 }
 
 std::shared_ptr<const SharedReader> SharedReader::get(const std::string& plan) {

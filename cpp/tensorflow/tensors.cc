@@ -119,14 +119,15 @@ TF_DataType tensor_type(const OutputSpec& output, const ArraySpec& array) {
 }  // namespace
 
 void check_types(std::span<const TF_DataType> types, const ReadPlan& plan) {
-  if (types.size() != plan.outputs.size()) {
+  if (types.size() != plan.program.outputs.size()) {
     throw Failure(TF_INVALID_ARGUMENT, "output_types has " + std::to_string(types.size()) + " types, the plan " +
-                                           std::to_string(plan.outputs.size()) + " outputs");
+                                           std::to_string(plan.program.outputs.size()) + " outputs");
   }
   for (std::size_t k = 0; k < types.size(); ++k) {
-    if (const TF_DataType expected = tensor_type(plan.outputs[k], plan.arrays[k]); types[k] != expected) {
+    if (const TF_DataType expected = tensor_type(plan.program.outputs[k], plan.arrays[k]); types[k] != expected) {
       throw Failure(TF_INVALID_ARGUMENT, "output_types has type " + std::to_string(types[k]) + " for output '" +
-                                             plan.outputs[k].name + "', which is of type " + std::to_string(expected));
+                                             plan.program.outputs[k].name + "', which is of type " +
+                                             std::to_string(expected));
     }
   }
 }

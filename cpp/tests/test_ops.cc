@@ -119,8 +119,8 @@ std::vector<std::int64_t> numbers_of(const TF_Tensor& tensor) {
 ReadPlan plan_of_bytes(std::size_t bytes) {
   ReadPlan plan;
   plan.layout.record_bytes = bytes;
-  const ColumnSpec column{.type = ElementType::kUint8, .elements = bytes};
-  plan.outputs = {{.name = "x", .type = ElementType::kUint8, .columns = {column}}};
+  plan.program.steps = {{Load{.type = ElementType::kUint8, .elements = bytes}}};
+  plan.program.outputs = {{.name = "x", .type = ElementType::kUint8, .values = {0}}};
   plan.arrays = {{.shape = {static_cast<std::int64_t>(bytes)}}};
   return plan;
 }
@@ -223,19 +223,37 @@ void test_batches_are_read_by_number() {
   const Kernel kernel = read_kernel(plan_of_file(file.path()));
   for (const std::int64_t epoch : {0, 1}) {
     const std::int64_t first = 4 * epoch;  // an epoch has four batches
-    const Result chunk = read_batches(kernel, {first + 1, first + 2, first + 0});
+    const Result chunk = read_chunk(kernel, 0, {first + 1, 1, 9, 3});
     CHECK(chunk.code == TF_OK);
-    CHECK((host::shape_of(*chunk.outputs[0]) == std::vector<std::int64_t>{3, 2, 3}));
-    CHECK(text_of(*chunk.outputs[0]) == kContent.substr(6, 12) + kContent.substr(0, 6));
+    CHECK((host::shape_of(*chunk.outputs[0]) == std::vector<std::int64_t>{2, 2, 3}));
+    CHECK(text_of(*chunk.outputs[0]) == kContent.substr(6, 12));
+
+    const Result alone = read_chunk(kernel, 1, {first + 1, 1, 9, 3});  // the last batch of an epoch is smaller
+    CHECK((host::shape_of(*alone.outputs[0]) == std::vector<std::int64_t>{1, 1, 3}));
+    CHECK(text_of(*alone.outputs[0]) == kContent.substr(18, 3));
 
     const Result last = read_batch(kernel, 3, epoch);
     CHECK(last.code == TF_OK);
     CHECK((host::shape_of(*last.outputs[0]) == std::vector<std::int64_t>{1, 3}));
     CHECK(text_of(*last.outputs[0]) == kContent.substr(18, 3));
   }
-  CHECK(read_batches(kernel, {}).code == TF_OK);
-  CHECK(read_batches(kernel, {2, 3}).code == TF_INVALID_ARGUMENT);
-  CHECK(read_batches(kernel, {-1}).code == TF_INVALID_ARGUMENT);
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  for (const std::vector<std::int64_t>& chunks : {std::vector<std::int64_t>{},
+                                                  {0, 1, 1},
+                                                  {-1, 1, 1, 1},
+                                                  {0, 0, 1, 1},
+                                                  {0, 1, -1, 1},
+                                                  {0, 1, 1, 0},
+                                                  {0, 1, 0, 1},
+                                                  {kMost, 1, 1, 1},
+                                                  {kMost, 1, 2, 1},
+                                                  {0, kMost, 3, 1},
+                                                  {1, 1, kMost, 2}}) {
+    CHECK(read_chunk(kernel, 0, chunks).code == TF_INVALID_ARGUMENT);
+  }
+  for (const std::int64_t chunk : {std::int64_t{-1}, std::int64_t{4}, kMost}) {
+    CHECK(read_chunk(kernel, chunk, {0, 1, 6, 2}).code == TF_INVALID_ARGUMENT);
+  }
   for (const std::int64_t epochs : {std::int64_t{-1}, std::numeric_limits<std::int64_t>::max()}) {
     CHECK(read_batch(kernel, 0, epochs).code == TF_INVALID_ARGUMENT);
   }
@@ -248,13 +266,13 @@ void test_many_threads_share_a_kernel() {
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&] {
       for (int turn = 0; turn < 50; ++turn)
-        CHECK(text_of(*read_batches(kernel, {0, 1, 2}).outputs[0]) == kContent.substr(0, 18));
+        CHECK(text_of(*read_chunk(kernel, 0, {0, 1, 3, 3}).outputs[0]) == kContent.substr(0, 18));
     });
   }
   for (std::thread& thread : threads) thread.join();
 }
 
-TF_Code code_of(const ReadPlan& plan) { return read_batches(read_kernel(plan), {0}).code; }
+TF_Code code_of(const ReadPlan& plan) { return read_batch(read_kernel(plan), 0).code; }
 
 void test_errors_have_the_codes_that_tensorflow_has_for_them() {
   const TemporaryFile file(kContent);
@@ -266,7 +284,7 @@ void test_errors_have_the_codes_that_tensorflow_has_for_them() {
 
   const std::string bytes = to_bytes(plan);
   for (const std::string& damaged : {std::string(), bytes.substr(0, bytes.size() - 1), bytes + '\0'}) {
-    CHECK(read_batches(Kernel("BinfeedRead", {{"plan", damaged}, {"output_types", types_of(plan)}}), {0}).code ==
+    CHECK(read_batch(Kernel("BinfeedRead", {{"plan", damaged}, {"output_types", types_of(plan)}}), 0).code ==
           TF_INVALID_ARGUMENT);
   }
 }
@@ -277,7 +295,7 @@ void test_output_types_must_be_those_of_the_plan() {
     using Types = std::vector<TF_DataType>;
     for (const Types& types : {Types{}, Types{TF_UINT8, TF_UINT8}, Types{TF_INT64}, Types{TF_FLOAT}}) {
       const Kernel kernel("BinfeedRead", {{"plan", to_bytes(plan)}, {"output_types", types}});
-      CHECK(read_batches(kernel, {0}).code == TF_INVALID_ARGUMENT);
+      CHECK(read_batch(kernel, 0).code == TF_INVALID_ARGUMENT);
     }
   }
 }

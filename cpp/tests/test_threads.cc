@@ -71,9 +71,9 @@ class Folder {
 std::unique_ptr<Reader> open_reader(const Folder& folder) {
   Files files;
   for (std::size_t file = 0; file < kFiles; ++file) files.push_back(std::make_unique<MappedFile>(folder.path(file)));
-  const std::vector<OutputSpec> outputs = {
-      {.name = "x", .type = ElementType::kUint32, .columns = {{.type = ElementType::kUint32}}}};
-  return std::make_unique<Reader>(RecordIndex({.record_bytes = sizeof(Number)}, std::move(files)), Window{}, outputs,
+  const Program program{.steps = {{Load{.type = ElementType::kUint32}}},
+                        .outputs = {{.name = "x", .type = ElementType::kUint32, .values = {0}}}};
+  return std::make_unique<Reader>(RecordIndex({.record_bytes = sizeof(Number)}, std::move(files)), Window{}, program,
                                   default_instruction_set());
 }
 
@@ -145,7 +145,7 @@ void test_readers_are_shared() {
     for (std::int64_t turn = 0; turn < kTurns; ++turn) {
       const Order& order = *all[static_cast<std::size_t>(turn) % all.size()];
       const std::int64_t position = random.position();
-      if (turn % 16 == 0) reader->expect(turn % 32 == 0 ? AccessPattern::kRandom : AccessPattern::kSequential);
+      if (turn % 16 == 0) reader->advise(turn % 32 == 0 ? AccessPattern::kRandom : AccessPattern::kSequential);
       if (turn % 8 == 0) reader->read_ahead(order, position, kBatch);
       handover.exchange(read_batch(*reader, order, position));
     }

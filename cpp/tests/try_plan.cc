@@ -78,7 +78,7 @@ Batches read_by_core(const ReadPlan& plan, const std::vector<Bytes>& contents, c
   for (std::size_t i = 0; i < contents.size(); ++i) {
     files.push_back(std::make_unique<MappedFile>(plan.files[i].path, contents[i].data(), contents[i].size()));
   }
-  const Reader reader(RecordIndex(plan.layout, std::move(files)), plan.window, plan.outputs, instruction_set);
+  const Reader reader(RecordIndex(plan.layout, std::move(files)), plan.window, plan.program, instruction_set);
   const Schedule schedule(plan.schedule, kernels_of(instruction_set));
   if (schedule.size() != reader.samples().size()) throw Error(ErrorKind::kArgument, "an order of other samples");
   Batches batches;
@@ -155,8 +155,8 @@ void compare(const ReadPlan& plan, const std::optional<Batches>& some, const std
   for (std::size_t i = 0; i < some->size(); ++i) {
     const auto& arrays = (*some)[i].second;
     for (std::size_t k = 0; arrays && k < arrays->size(); ++k) {
-      if (!are_equal((*arrays)[k], (*(*others)[i].second)[k], plan.outputs[k].type)) {
-        fail("output '" + plan.outputs[k].name + "' has other bits with another instruction set");
+      if (!are_equal((*arrays)[k], (*(*others)[i].second)[k], plan.program.outputs[k].type)) {
+        fail("output '" + plan.program.outputs[k].name + "' has other bits with another instruction set");
       }
     }
   }
@@ -204,8 +204,8 @@ void try_read_op(ReadPlan plan, const std::vector<Bytes>& contents, const Batche
     if (result.code != TF_OK) continue;
     for (std::size_t k = 0; k < arrays->size(); ++k) {
       if (plan.arrays[k].is_string) continue;
-      if (!are_equal(host::bytes_of(*result.outputs[k]), (*arrays)[k], plan.outputs[k].type)) {
-        fail("output '" + plan.outputs[k].name + "' of the op is not that of the core");
+      if (!are_equal(host::bytes_of(*result.outputs[k]), (*arrays)[k], plan.program.outputs[k].type)) {
+        fail("output '" + plan.program.outputs[k].name + "' of the op is not that of the core");
       }
     }
   }
@@ -225,15 +225,18 @@ void try_decode_op(const std::string& plan, const std::vector<TF_DataType>& type
 
 host::Result read_batch(const host::Kernel& kernel, std::int64_t number, std::int64_t passed_epochs,
                         std::uint64_t seed) {
-  return kernel.run({host::make_tensor(TF_INT64, {}, &number).get(),
+  const std::int64_t chunk = 0;
+  const std::int64_t chunks[] = {number, 1, 1, 1};
+  return kernel.run({host::make_tensor(TF_INT64, {}, &chunk).get(), host::make_tensor(TF_INT64, {4}, chunks).get(),
                      host::make_tensor(TF_INT64, {}, &passed_epochs).get(),
                      host::make_tensor(TF_INT64, {}, &seed).get()});
 }
 
-host::Result read_batches(const host::Kernel& kernel, const std::vector<std::int64_t>& numbers) {
+host::Result read_chunk(const host::Kernel& kernel, std::int64_t chunk, const std::vector<std::int64_t>& chunks) {
   const std::int64_t zero = 0;
   const host::Tensor scalar = host::make_tensor(TF_INT64, {}, &zero);
-  return kernel.run({host::make_tensor(TF_INT64, {static_cast<std::int64_t>(numbers.size())}, numbers.data()).get(),
+  return kernel.run({host::make_tensor(TF_INT64, {}, &chunk).get(),
+                     host::make_tensor(TF_INT64, {static_cast<std::int64_t>(chunks.size())}, chunks.data()).get(),
                      scalar.get(), scalar.get()});
 }
 
@@ -242,8 +245,8 @@ std::vector<TF_DataType> types_of(const ReadPlan& plan) {
                                                 TF_INT32, TF_UINT32, TF_INT64,   TF_UINT64, TF_HALF,
                                                 TF_FLOAT, TF_DOUBLE, TF_BFLOAT16};
   std::vector<TF_DataType> types;
-  for (std::size_t k = 0; k < plan.outputs.size(); ++k) {
-    const ElementType type = plan.outputs[k].type;
+  for (std::size_t k = 0; k < plan.program.outputs.size(); ++k) {
+    const ElementType type = plan.program.outputs[k].type;
     const bool is_pair = plan.arrays[k].item_bytes == 2 * element_bytes(type);
     if (plan.arrays[k].is_string) {
       types.push_back(TF_STRING);

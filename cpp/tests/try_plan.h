@@ -17,9 +17,9 @@ void try_plan(std::string_view bytes);
 // The types that the outputs of an op have.
 std::vector<TF_DataType> types_of(const ReadPlan& plan);
 
-// What BinfeedRead gives for one batch, and for a chunk of several.
+// What BinfeedRead gives for one batch, and for a chunk of {first, step, batches, size}.
 host::Result read_batch(const host::Kernel& kernel, std::int64_t number, std::int64_t passed_epochs = 0,
                         std::uint64_t seed = 0);
-host::Result read_batches(const host::Kernel& kernel, const std::vector<std::int64_t>& numbers);
+host::Result read_chunk(const host::Kernel& kernel, std::int64_t chunk, const std::vector<std::int64_t>& chunks);
 
 }  // namespace binfeed::tests

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from binfeed import _core
+from binfeed._core import (
+    __version__,
+    compiled_instruction_sets,
+    default_instruction_set,
+    supported_instruction_sets,
+)
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,8 @@ def build_info() -> BuildInfo:
         ValueError: if ``BINFEED_INSTRUCTION_SET`` names a set that is unknown or that this machine lacks.
     """
     return BuildInfo(
-        version=_core.__version__,
-        compiled=tuple(_core.compiled_instruction_sets()),
-        supported=tuple(_core.supported_instruction_sets()),
-        running=_core.default_instruction_set(),
+        version=__version__,
+        compiled=tuple(compiled_instruction_sets()),
+        supported=tuple(supported_instruction_sets()),
+        running=default_instruction_set(),
     )

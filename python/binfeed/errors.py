@@ -105,6 +105,22 @@ def one_of(name: str, value: str, known: Sequence[str]) -> str:
     raise ValueError(f"there is no {name} {shown(value)}{suggestion(shown(value), known)}")
 
 
+def options_of(function: Callable[..., Any]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Say that ``**options`` of the decorated function are the keyword-only arguments of ``function``.
+
+    So ``help()`` shows them with their defaults, and :func:`checked_keywords` knows their names.
+    """
+    options = [each for each in inspect.signature(function).parameters.values() if each.kind is each.KEYWORD_ONLY]
+
+    def decorate(decorated: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(decorated)
+        own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        decorated.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+        return decorated
+
+    return decorate
+
+
 def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """Make an unknown keyword argument of ``function`` an error that suggests the right name."""
     names = [name for name in inspect.signature(function).parameters if name != "self"]

@@ -27,8 +27,10 @@ import numpy.typing as npt
 
 from binfeed.element_types import OUTPUT_TYPES, as_dtype
 from binfeed.errors import FeatureError, checked_keywords, shown, suggestion
+from binfeed.layout import UNNAMED, Layout, is_name
 from binfeed.numbers import flag, whole
 from binfeed.operations import (
+    Abs,
     Bits,
     Cast,
     Clip,
@@ -144,6 +146,13 @@ class Feature:
         every instruction set. -infinity at -1, NaN below.
         """
         return self._then(Log1p())
+
+    def abs(self) -> Feature:
+        """``|x|``, in the dtype that ``x`` has.
+
+        The lowest signed integer, whose negative the dtype does not hold, becomes the highest: -128 becomes 127.
+        """
+        return self._then(Abs())
 
     @checked_keywords
     def clip(self, low: float | None = None, high: float | None = None) -> Feature:
@@ -298,6 +307,28 @@ def concat(*features: Feature | str) -> Feature:
 def as_feature(feature: Feature | str) -> Feature:
     """``feature`` itself, or the field of that name."""
     return feature if isinstance(feature, Feature) else field(feature)
+
+
+def as_features(
+    features: Mapping[str, Feature | str] | Feature | str | None, layout: Layout
+) -> Mapping[str, Feature] | Feature:
+    """Features as :func:`open` takes them; without any, all fields of the layout."""
+    if features is None:
+        if layout.is_scalar:
+            return field(UNNAMED)
+        return {name: field(name) for name in layout.fields}
+    if isinstance(features, Feature | str):
+        return as_feature(features)
+    if not isinstance(features, Mapping):
+        raise FeatureError(f"features must be a dict of features by name, or one feature, not {shown(features)}")
+    if not features:
+        raise FeatureError("features is an empty dict: there is nothing to read")
+    for name, feature in features.items():
+        if not is_name(name):
+            raise FeatureError(f"the name of a feature must be text of at least one character, not {shown(name)}")
+        if not isinstance(feature, Feature | str):
+            raise FeatureError(f"features must be features by name, but {shown(name)} is {shown(feature)}")
+    return {name: as_feature(feature) for name, feature in features.items()}
 
 
 def _parameter(what: str, value: npt.ArrayLike) -> npt.NDArray[np.float64]:

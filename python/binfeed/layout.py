@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -210,7 +210,11 @@ class Layout:
         return "\n".join([*lines, frame])
 
 
-def as_layout(layout: Layout | npt.DTypeLike | Mapping[str, Any] | os.PathLike[str]) -> Layout:
+#: What stands for a layout.
+LayoutLike = Union[Layout, npt.DTypeLike, Mapping[str, Any], "os.PathLike[str]"]
+
+
+def as_layout(layout: LayoutLike) -> Layout:
     """``layout`` itself, the layout of a dtype or of a dict of fields, or that of a YAML file."""
     if isinstance(layout, Layout):
         return layout

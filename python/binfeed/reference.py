@@ -1,15 +1,13 @@
 """The rules of decoding and shuffling in plain NumPy: slow, and the definition of every bit that binfeed gives.
 
-Each operation of a feature is one expression here. The tests hold the compiled decoder to it, for every instruction
-set. Where a result is NaN, any NaN is equal to any other; ``log1p`` is NumPy's here, and the decoder may be 2 units in
-the last place away.
+Fields and orders are defined here, each operation of a feature by its ``reference`` in :mod:`binfeed.operations`. The
+tests hold the compiled decoder to them, for every instruction set. Where a result is NaN, any NaN equals any other.
+``log1p`` is NumPy's here, and the decoder may be 2 units in the last place away.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,27 +15,7 @@ import numpy.typing as npt
 from binfeed.element_types import ElementType, value_dtype
 from binfeed.features import Feature
 from binfeed.layout import Field, Layout
-from binfeed.operations import (
-    Arithmetic,
-    Bits,
-    Cast,
-    Clip,
-    Codes,
-    Divide,
-    Fill,
-    IsMissing,
-    Log1p,
-    MinMax,
-    OneHot,
-    Operation,
-    Reshape,
-    Scale,
-    Select,
-    Standardize,
-    Transpose,
-)
-
-Array = npt.NDArray[Any]
+from binfeed.values import Array, Value, cast, signed_if
 
 
 def decode(records: Array, layout: Layout, features: Mapping[str, Feature]) -> dict[str, Array]:
@@ -55,7 +33,7 @@ def feature_values(feature: Feature, raw: Array, layout: Layout) -> Array:
         parts = [cast(feature_values(part, raw, layout), "float32") for part in feature.source]
         value = Value(np.concatenate([part.reshape(len(raw), -1) for part in parts], axis=1))
     for operation in feature.operations:
-        value = apply(operation, value)
+        value = operation.reference(value)
     return cast(value.array, value.result) if value.is_computed else value.array
 
 
@@ -89,14 +67,6 @@ def numbers(element_bytes: Array, type_: ElementType) -> Array:
     return signed_if(np.asarray(unsigned)[..., np.newaxis], type_.bits, type_.value)
 
 
-def signed_if(values: Array, bits: int, dtype: str) -> Array:
-    """Unsigned numbers of so many bits as ``dtype``; if that is signed, their highest bit is a sign."""
-    if np.dtype(dtype).kind == "i":
-        sign = np.uint64(1 << (bits - 1))
-        return ((values.astype(np.uint64) ^ sign).astype(np.int64) - np.int64(sign.astype(np.int64))).astype(dtype)
-    return values.astype(dtype)
-
-
 def ibm_floats(bits: npt.NDArray[np.uint32]) -> Array:
     """IBM System/360 floating point: sign, exponent to base 16, 24 bits of fraction (SEG-Y revision 1, appendix E)."""
     fraction = (bits & 0xFFFFFF).astype(np.float64) * 2.0**-24
@@ -120,128 +90,6 @@ def unpacked(packed: Array, type_: ElementType) -> Array:
     return signed_if(values, type_.bits, type_.value)
 
 
-# Operations.
-
-
-@dataclass
-class Value:
-    """Values within a chain of operations.
-
-    Attributes:
-        array: the values so far; while computing, in the compute dtype.
-        is_computed: whether they come from arithmetic that is not rounded yet.
-        result: the dtype to which arithmetic is rounded in the end.
-    """
-
-    array: Array
-    is_computed: bool = False
-    result: str = "float32"
-
-
-def apply(operation: Operation, value: Value) -> Value:
-    """One operation on the values of all records."""
-    x = value.array
-
-    def same(array: Array) -> Value:
-        return Value(array, value.is_computed, value.result)
-
-    match operation:
-        case Cast(dtype):
-            return Value(cast(x, dtype), False, dtype if "float" in dtype else "float32")
-        case Reshape(shape):
-            return same(x.reshape(len(x), *shape))
-        case Transpose(axes):
-            order = axes if axes is not None else tuple(reversed(range(x.ndim - 1)))
-            return same(x.transpose(0, *(axis % (x.ndim - 1) + 1 for axis in order)))
-        case Select(index):
-            of_every_record = (slice(None), *index)
-            return same(x[of_every_record])
-        case Clip(low, high):
-            return same(clip(x.astype(comparable_dtype(x.dtype)), low, high).astype(x.dtype))
-        case Fill(replacement, missing):
-            filled = np.where(is_missing(x, missing), np.array(replacement).astype(x.dtype), x)
-            return same(filled.astype(x.dtype))
-        case IsMissing(missing):
-            return Value(is_missing(x, missing))
-        case Bits(start, width, _):
-            field = x.astype(np.uint64) >> np.uint64(start)  # a negative number as its two's complement
-            return Value(signed_if(field & np.uint64(2**width - 1), width, operation.dtype))
-        case Codes(codes, default):
-            coded = np.full(x.shape, default, np.int32)
-            for key, code in codes:
-                coded[x == key] = code
-            return Value(coded)
-        case OneHot(depth):
-            comparable = x.astype(comparable_dtype(x.dtype))
-            return Value((comparable[..., np.newaxis] == np.arange(depth)).astype(np.float32))
-        case _:
-            compute = compute_dtype(x.dtype)
-            return Value(arithmetic(operation, x.astype(compute), compute), True, value.result)
-
-
-def arithmetic(operation: Arithmetic, x: Array, dtype: np.dtype[Any]) -> Array:
-    """The arithmetic operations, on values and parameters of the compute dtype."""
-    match operation:
-        case Scale(factor, None):
-            return x * factor.astype(dtype)
-        case Scale(factor, offset) if offset is not None:
-            return x * factor.astype(dtype) + offset.astype(dtype)
-        case Divide(by):
-            return x / by.astype(dtype)
-        case Standardize(mean, std):
-            return (x - mean.astype(dtype)) / std.astype(dtype)
-        case MinMax(low, high):
-            return (x - low.astype(dtype)) / (high.astype(dtype) - low.astype(dtype))
-        case Log1p():
-            return np.log1p(x)
-    raise AssertionError(operation)
-
-
-def clip(x: Array, low: float | None, high: float | None) -> Array:
-    """``x`` within bounds, of which one may be None, and which are rounded or saturated to the dtype of ``x``."""
-    name = x.dtype.name
-    if low is not None:
-        x = np.where(x < low, cast(np.array(low), name), x)
-    if high is not None:
-        x = np.where(x > high, cast(np.array(high), name), x)
-    return x
-
-
-def is_missing(x: Array, missing: float | None) -> Array:
-    """Where ``x`` is NaN or ``missing``."""
-    return (x != x) if missing is None else (x != x) | (x == np.array(missing).astype(x.dtype))
-
-
-def compute_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """What arithmetic on values of ``dtype`` computes in."""
-    is_narrow = dtype.itemsize <= 2 or dtype == np.float32
-    return np.dtype(np.float32 if is_narrow else np.float64)
-
-
-def comparable_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """What values of ``dtype`` are compared in: halves as float32, all others as they are."""
-    return np.dtype(np.float32) if dtype.name in ("float16", "bfloat16") else dtype
-
-
-def cast(values: Array, dtype: str) -> Array:
-    """``values`` as ``dtype``: see :meth:`Feature.cast <binfeed.features.Feature.cast>`."""
-    if dtype == "bfloat16":
-        return values.astype(np.float32).astype(value_dtype(dtype))
-    target = np.dtype(dtype)
-    if values.dtype.name == "bfloat16":
-        values = values.astype(np.float32)
-    if target.kind == "b":
-        return values != 0
-    if target.kind == "f" or values.dtype.kind == "b":
-        return values.astype(target)
-    limits = np.iinfo(target)
-    if values.dtype.kind == "f":
-        below, above = values < float(limits.min), values >= 2.0 ** (limits.bits - (target.kind == "i"))
-        inside = np.where(np.isnan(values) | below | above, 0, values).astype(target)
-        return np.where(below, limits.min, np.where(above, limits.max, inside)).astype(target)
-    return np.asarray(np.clip(values.astype(object), limits.min, limits.max)).astype(target)
-
-
 # Orders. Integers wrap around, as those of 32 and 64 bits do.
 
 
@@ -250,15 +98,15 @@ def shuffled(size: int, seed: int, epoch: int) -> Array:
     return permuted(np.arange(size), size, seed, epoch, stream=0)
 
 
-def block_shuffled(size: int, block_samples: int, window_blocks: int, seed: int, epoch: int) -> Array:
+def block_shuffled(size: int, block_samples: int, group_blocks: int, seed: int, epoch: int) -> Array:
     """The samples ``0 ... size - 1`` in the order of a :class:`binfeed.BlockShuffle`."""
     blocks = [np.arange(first, min(first + block_samples, size)) for first in range(0, size, block_samples)]
     order = permuted(np.arange(len(blocks)), len(blocks), seed, epoch, stream=0)
-    windows = []
-    for number, first in enumerate(range(0, len(blocks), window_blocks)):
-        window = np.concatenate([blocks[block] for block in order[first : first + window_blocks]])
-        windows.append(window[permuted(np.arange(len(window)), len(window), seed, epoch, stream=1 + number)])
-    return np.concatenate(windows)
+    groups = []
+    for number, first in enumerate(range(0, len(blocks), group_blocks)):
+        group = np.concatenate([blocks[block] for block in order[first : first + group_blocks]])
+        groups.append(group[permuted(np.arange(len(group)), len(group), seed, epoch, stream=1 + number)])
+    return np.concatenate(groups)
 
 
 def permuted(values: Array, size: int, seed: int, epoch: int, stream: int) -> Array:

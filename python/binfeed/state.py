@@ -9,16 +9,17 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from binfeed._core import FileSpec
 from binfeed.errors import StateError, shortened, shown
+from binfeed.features import Feature
 from binfeed.files import Source, source_name
+from binfeed.layout import Layout
 from binfeed.order import MAX_SEED, EpochOrder
-
-if TYPE_CHECKING:
-    from binfeed.reader import RecordReader
+from binfeed.window import Window
 
 State = dict[str, Any]
 
@@ -45,6 +46,23 @@ _PAGE_BYTES = 4096
 _MAX_PAGES_PER_FILE = 16
 #: Pages of all files together, unless these are more than half as many.
 _MAX_PAGES = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """What the samples of files are known by.
+
+    Attributes:
+        layout, features, window: what makes a sample.
+        sources: where the files are.
+        files: the files as they were opened.
+    """
+
+    layout: Layout
+    features: Mapping[str, Feature] | Feature
+    window: Window | None
+    sources: Sequence[Source]
+    files: Sequence[FileSpec]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,24 +114,24 @@ class Fingerprint:
             raise StateError(f"the state is of other files: {named} changed since (name, size or content)")
 
 
-def fingerprint(readers: Sequence[RecordReader]) -> Fingerprint:
-    """Of the samples that the readers give side by side, and of their files as they were opened.
+def fingerprint(identities: Sequence[Identity]) -> Fingerprint:
+    """The fingerprint of samples that stand side by side, and of their files as they were opened.
 
     Raises:
         DataError: if a file was replaced or written to since then.
-        OSError: if it is no longer there.
+        OSError: if a file no longer exists.
     """
-    sources = [source for reader in readers for source in reader.sources]
+    sources = [source for identity in identities for source in identity.sources]
     pages = min(max(_MAX_PAGES // len(sources), 2), _MAX_PAGES_PER_FILE)
     digests = [_file_digest(source, pages) for source in sources]
-    # Once its pages were read: so they are those of the file that was opened.
-    for source, file in zip(sources, (file for reader in readers for file in reader.files), strict=True):
+    # Checked after their pages were read: so they are those of the file that was opened.
+    for source, file in zip(sources, (file for identity in identities for file in identity.files), strict=True):
         if isinstance(source, bytes):
             file.check()
     return Fingerprint(
-        layout=_digest(*(_canonical(_layout_key(reader)) for reader in readers)),
-        features=_digest(*(_canonical(reader.features) for reader in readers)),
-        window=_digest(*(_canonical(reader.window) for reader in readers)),
+        layout=_digest(*(_canonical(_layout_key(identity.layout)) for identity in identities)),
+        features=_digest(*(_canonical(identity.features) for identity in identities)),
+        window=_digest(*(_canonical(identity.window) for identity in identities)),
         files=tuple(_digest(*digests[first:end]) for first, end in _groups(len(sources))),
         paths=tuple(os.fsdecode(source_name(source)) for source in sources),
     )
@@ -202,8 +220,7 @@ def _page_offsets(size: int, pages: int) -> list[int]:
     return [number * last // max(count - 1, 1) * _PAGE_BYTES for number in range(count)]
 
 
-def _layout_key(reader: RecordReader) -> list[Any]:
-    layout = reader.layout
+def _layout_key(layout: Layout) -> list[Any]:
     return [layout.fields, layout.record_bytes, layout.header_bytes, layout.footer_bytes]
 
 

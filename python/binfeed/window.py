@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from binfeed import _core
+from binfeed._core import Window as CoreWindow
 from binfeed.errors import checked_constructor
 from binfeed.numbers import non_negative, positive
 
@@ -60,12 +60,12 @@ class Window:
         return () if self.target_size is None else (self.target_size,)
 
 
-def core_window(window: Window | None) -> _core.Window:
+def core_window(window: Window | None) -> CoreWindow:
     """The window in the core's terms, for which a single record is one of size 1."""
     if window is None:
-        return _core.Window(size=1, stride=1, dilation=1, target_offset=0, target_size=0)
+        return CoreWindow(size=1, stride=1, dilation=1, target_offset=0, target_size=0)
     has_target = window.target_offset is not None
-    return _core.Window(
+    return CoreWindow(
         size=window.size,
         stride=window.stride,
         dilation=window.dilation,

@@ -16,6 +16,7 @@ from typing import Any
 import binfeed as bf
 import numpy as np
 from binfeed.element_types import OUTPUT_TYPES
+from binfeed.schedule import make_schedule
 
 from tests.helpers import random_records
 
@@ -45,6 +46,7 @@ OPERATIONS = {
     "standardize": X.standardize(np.arange(12.0).reshape(3, 4), np.full((3, 4), 2.0)),
     "minmax": X.minmax(-1, 5).cast("float64"),
     "log1p": X.log1p().scale(2),
+    "abs": X.cast("int8").abs(),
     "clip": X.clip(1, 100),
     "fill": X.cast("float16").fill(0, missing=3),
     "is_missing": X.is_missing(7),
@@ -101,9 +103,7 @@ def plan_of(layout: Any, features: Any = None, *, window: bf.Window | None = Non
             body = random_records("u1", int(path.stem) * layout.record_bytes).tobytes()
             path.write_bytes(bytes(layout.header_bytes) + body + bytes(layout.footer_bytes))
         with bf.open(paths, layout, features, window=window) as reader:
-            schedule = reader.batches(8, **order)._schedule
-            (part,) = reader.record_readers()
-            return graph._plan_of(part, schedule)
+            return graph._plan_of(reader._samples, make_schedule(reader._samples, 8, **order))
 
 
 if __name__ == "__main__":

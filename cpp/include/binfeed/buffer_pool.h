@@ -1,5 +1,5 @@
-// Recycled output buffers. Writing a batch into fresh memory spends most of its time in page faults, so a buffer whose
-// last user has let go of it is kept and given out again, the last returned first: that one is still in the cache.
+// Recycled output buffers. Writing a batch into fresh memory spends most of its time in page faults, so a buffer that
+// nobody uses any more is kept and given out again, the last returned first: that one may still be in the cache.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace binfeed {
 
 class BufferPool;
 
-// Memory of a pool, aligned to 64 bytes as TensorFlow wants it. Goes back to the pool when destroyed.
+// Memory of a pool, aligned to 64 bytes as TensorFlow requires. It goes back to the pool when this is destroyed.
 class Buffer {
  public:
   Buffer() = default;
@@ -40,11 +40,12 @@ class BufferPool {
   // The pool of this process.
   static BufferPool& instance();
 
-  // At least `bytes` bytes. Safe from many threads, as is giving a buffer back.
+  // At least `bytes` bytes. Many threads may acquire buffers and give them back at the same time.
   Buffer acquire(std::size_t bytes);
 
-  // Buffers are kept for reuse while somebody retains the pool, at most kMaxKeptBytes of them: beyond that, those that
-  // lay unused the longest are freed. With the last release all are, and later ones as they come back.
+  // Buffers are kept for reuse while somebody retains the pool, up to kMaxKeptBytes; beyond that, those that were
+  // unused for the longest time are freed. The last release frees all of them; later ones are freed when they come
+  // back.
   void retain();
   void release();
 
@@ -64,11 +65,11 @@ class BufferPool {
   mutable ProcessMutex mutex_;
   struct Kept {
     std::byte* bytes;
-    std::uint64_t returned;  // when, counted in returns
+    std::uint64_t returned;  // its number among all returns
   };
   using KeptBuffers = std::map<std::size_t, std::deque<Kept>>;  // by capacity, the last returned at the end
 
-  // Takes the buffers out of `kept_` that must go so that no more than kMaxKeptBytes remain.
+  // Removes buffers from `kept_` until no more than kMaxKeptBytes remain.
   KeptBuffers take_surplus();
 
   KeptBuffers kept_;
@@ -78,10 +79,10 @@ class BufferPool {
   std::size_t lent_bytes_ = 0;
 };
 
-// A buffer per output of a batch.
+// One buffer for each output of a batch.
 class BatchBuffers {
  public:
-  // Memory for `rows` rows, of which one takes row_bytes[k] bytes of output k. Throws kArgument beyond kMaxBatchBytes.
+  // Memory for `rows` rows of row_bytes[k] bytes in output k. Throws kArgument if an output exceeds kMaxBatchBytes.
   BatchBuffers(std::span<const std::size_t> row_bytes, std::int64_t rows);
 
   std::size_t size() const { return buffers_.size(); }
@@ -89,7 +90,7 @@ class BatchBuffers {
   const std::vector<std::byte*>& bytes() const { return bytes_; }
   std::size_t byte_count(std::size_t output) const { return byte_counts_[output]; }
 
-  // Hands one of them over.
+  // Hands the buffer of an output over to the caller.
   Buffer take(std::size_t output) { return std::move(buffers_[output]); }
 
  private:

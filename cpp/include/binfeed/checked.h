@@ -1,5 +1,5 @@
-// Arithmetic on numbers that come from users, files and plans: what does not fit is an error that names both numbers,
-// never another number.
+// Arithmetic on numbers that come from users, files and plans. A result that does not fit is an error that names both
+// operands, never a wrong number.
 #pragma once
 
 #include <concepts>
@@ -11,10 +11,10 @@
 
 namespace binfeed {
 
-// No size of a file, a record or an epoch is larger, so that sums of two of them always fit.
+// The largest size of a file, a record or an epoch. The sum of two such sizes always fits.
 inline constexpr std::int64_t kMaxSize = std::int64_t{1} << 62;
 
-// No row of an output and no batch of them has more bytes: a guard against slips, far beyond what memory holds.
+// The most bytes of a row of an output, or of a batch: a guard against mistakes, far beyond what memory holds.
 inline constexpr std::uint64_t kMaxBatchBytes = std::uint64_t{1} << 40;
 
 inline void require(bool holds, const std::string& message) {
@@ -31,7 +31,7 @@ template <std::integral T>
 
 }  // namespace detail
 
-// `what` is the quantity that comes out, for the message.
+// `what` names the result, for the message.
 template <std::integral T>
 T checked_add(T a, std::type_identity_t<T> b, std::string_view what) {
   T sum;

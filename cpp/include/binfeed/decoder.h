@@ -1,4 +1,4 @@
-// Runs a plan over records.
+// Runs a plan over rows.
 #pragma once
 
 #include <cstddef>
@@ -8,13 +8,19 @@
 
 namespace binfeed {
 
-// Decodes `count` records that lie `stride` bytes apart. Row i of outputs[k] is written at
-// outputs[k] + i * plan.outputs()[k].row_bytes. Reads no byte outside [used_begin, used_end) of a record.
-void decode(const DecodePlan& plan, const std::byte* records, std::size_t stride, std::size_t count,
+// Rows of a source, such as records of a file, `stride` bytes apart.
+struct Rows {
+  const std::byte* first;
+  std::size_t stride;
+};
+
+// Decodes `count` rows of each source. Row i of output k is written at outputs[k] + i * plan.row_bytes()[k]. Reads only
+// those bytes of a row that a step loads.
+void decode(const DecodePlan& plan, std::span<const Rows> sources, std::size_t count,
             std::span<std::byte* const> outputs);
 
-// While one lives, this thread computes with subnormal numbers as IEEE 754 says. TensorFlow's threads flush them to
-// zero, and the results must not depend on who calls.
+// While an object of this class exists, its thread computes with subnormal numbers as IEEE 754 defines. TensorFlow's
+// threads flush them to zero, but results must not depend on the caller.
 class DefaultFloatingPoint {
  public:
   DefaultFloatingPoint();

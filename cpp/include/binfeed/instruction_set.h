@@ -1,4 +1,4 @@
-// Which compiled loops run. All of them give the same bits; the best one that the machine has is the default.
+// Which compiled loops run. All of them compute the same bits; the default is the best set that the machine supports.
 #pragma once
 
 #include <string>
@@ -11,15 +11,15 @@ namespace kernels {
 struct Kernels;
 }
 
-// From the plainest to the best.
+// In order from the most basic to the best.
 std::vector<std::string> compiled_instruction_sets();
 std::vector<std::string> supported_instruction_sets();
 
-// The one that BINFEED_INSTRUCTION_SET names, else the best supported. Throws kArgument if that name is unknown or
-// this machine lacks it.
+// The set that BINFEED_INSTRUCTION_SET names, or else the best that is supported. Throws kArgument if the named set is
+// unknown or this machine does not support it.
 std::string default_instruction_set();
 
-// Throws kArgument likewise.
+// Throws kArgument if the set is unknown or this machine does not support it.
 const kernels::Kernels& kernels_of(std::string_view instruction_set);
 
 }  // namespace binfeed

@@ -1,4 +1,5 @@
-// The bytes of a file: a header, records of one size, a footer. Where the fields of a record lie is the plan's matter.
+// The parts of a file: a header, records of one size, a footer. The loads of a program say where fields lie in a
+// record.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// The files of this process that are mapped. The system allows so many mappings at a time, so that there is a bound,
-// and beyond it those mapped first make room.
+// The mapped files of this process. The system limits the number of mappings, so there is a bound here as well; beyond
+// it, the files that were mapped first are unmapped.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,7 @@ class Mappings {
  public:
   static Mappings& instance();
 
-  // While one lives, the addresses of mapped files stay what they are. Short, and never within another one.
+  // While a Use exists, mapped files stay mapped. It must be short, and must not be nested in another one.
   class Use {
    public:
     Use() { instance().enter(); }
@@ -26,7 +26,7 @@ class Mappings {
     Use& operator=(const Use&) = delete;
   };
 
-  // A file that was mapped, and one that is to be destroyed. Both within a Use.
+  // Adds a file that was mapped, removes one that will be destroyed. Both must be called within a Use.
   void add(const MappedFile& file);
   void remove(const MappedFile& file);
 
@@ -36,14 +36,14 @@ class Mappings {
   void leave();
   void make_room();
 
-  // The number of uses; and a bit that keeps new ones waiting while room is made.
+  // The number of uses, and a bit that makes new ones wait while files are unmapped.
   static constexpr std::uint32_t kMakingRoom = std::uint32_t{1} << 31;
   std::atomic<std::uint32_t> uses_ = 0;
 
-  ProcessMutex mutex_;  // of the list
-  std::list<const MappedFile*> files_;  // the first mapped at the front
+  ProcessMutex mutex_;  // guards the list
+  std::list<const MappedFile*> files_;  // in the order in which they were mapped
   std::atomic<std::size_t> size_ = 0;
-  std::size_t limit_;  // files that stay mapped: half of what the system allows, or BINFEED_MAX_MAPPED_FILES
+  std::size_t limit_;  // files that may stay mapped: BINFEED_MAX_MAPPED_FILES, or half of what the system allows
 };
 
 }  // namespace binfeed

@@ -1,5 +1,5 @@
-// Reading a mapped page of a file that was truncated meanwhile raises SIGBUS. For mappings that are guarded, zeros are
-// put in place of the page and the fault is noted, so that the read goes on and its caller can tell what happened.
+// Reading a mapped page of a file that was truncated raises SIGBUS. For guarded mappings, the handler maps zeros in
+// place of the page and notes the fault, so that the read continues and the caller can ask what happened.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@ namespace binfeed {
 
 class PageGuard {
  public:
-  // Guards [begin, begin + size) while it lives.
+  // Guards [begin, begin + size) until it is destroyed.
   PageGuard(const std::byte* begin, std::size_t size);
   ~PageGuard();
   PageGuard(const PageGuard&) = delete;
@@ -17,11 +17,11 @@ class PageGuard {
   // Whether a page of the mapping was missing.
   bool has_faulted() const;
 
-  // Whether that ever happened to any mapping: cheap enough to ask after every read.
+  // Whether a page of any mapping was ever missing: cheap enough to ask after every read.
   static bool any_has_faulted();
 
-  // Makes sure that the handler is in place, should another library have put its own there. To be called before mapped
-  // pages are read. Faults elsewhere go to the handler that was there before.
+  // Installs the signal handler, again if another library has replaced it. Must be called before mapped pages are read.
+  // Faults outside of guarded mappings go to the handler that was installed before.
   static void install_handler();
 
  private:

@@ -1,8 +1,8 @@
-// A keyed permutation of 0, 1, ..., size - 1, any value of which is computed by itself.
+// A keyed permutation of 0, 1, ..., size - 1. Each value is computed without computing the others.
 //
-// A Feistel network permutes the smallest power of two that holds the size; a value that leaves the range goes through
-// the network again until it is back (cycle walking: Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
-// binfeed/reference.py defines every bit of it.
+// A Feistel network permutes the numbers below a power of two: the smallest that is not less than the size, but at
+// least 1,024. A result outside the range goes through the network again until it is inside (cycle walking: Black and
+// Rogaway, "Ciphers with Arbitrary Finite Domains", 2002). binfeed/reference.py defines every bit of it.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ namespace kernels {
 struct Kernels;
 }
 
-// One network: the value is split into `high` and `low` bits, and each round changes one by a hash of the other.
+// A value is split into high and low bits, and each round changes one of the two by a hash of the other.
 struct FeistelNetwork {
   static constexpr std::size_t kRounds = 8;
   struct Key {
@@ -34,14 +34,14 @@ class Permutation {
  public:
   static constexpr std::int64_t kMaxSize = std::int64_t{1} << 62;
 
-  // Another `seed`, `epoch` or `stream` is another permutation. Throws kArgument for a size beyond kMaxSize.
+  // Each `seed`, `epoch` and `stream` gives a different permutation. Throws kArgument for a size beyond kMaxSize.
   Permutation(std::int64_t size, std::uint64_t seed, std::uint64_t epoch, std::uint64_t stream,
               const kernels::Kernels& kernels);
 
-  // Replaces each value, 0 <= value < size, by the one it goes to.
+  // Replaces each value, 0 <= value < size, by its image.
   void apply(std::span<std::uint64_t> values) const;
 
-  // The value that goes to `value`.
+  // The value whose image is `value`.
   std::uint64_t inverse(std::uint64_t value) const;
 
  private:

@@ -1,4 +1,4 @@
-// A mutex of the whole process that fork() never leaves locked in the child: whoever forks waits until it is free.
+// A mutex that fork() never leaves locked in the child: the forking thread waits until it is free.
 #pragma once
 
 #include <exception>
@@ -6,7 +6,7 @@
 
 namespace binfeed {
 
-// Objects are never destroyed. While one is held, no other one may be taken: a fork takes them all.
+// Objects must never be destroyed. A thread that holds one must not lock another, because a fork locks all of them.
 class ProcessMutex {
  public:
   ProcessMutex();
@@ -20,8 +20,8 @@ class ProcessMutex {
   std::mutex mutex_;
 };
 
-// Makes at the time that the library is loaded what lives as long as the process, while nobody forks: the child of a
-// fork in the midst of it would wait for it forever. If it cannot be made, that is reported when it is used.
+// Creates an object that lives as long as the process when the library is loaded, while nobody forks: if a fork
+// interrupted the creation, the child would wait for it forever. If the creation fails, the first use reports it.
 struct AtLoad {
   template <typename Make>
   explicit AtLoad(Make make) noexcept {

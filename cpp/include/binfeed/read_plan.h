@@ -1,5 +1,4 @@
-// All that it takes to read batches elsewhere, in another process or on another machine that sees the same files, as
-// bytes.
+// Everything needed to read batches, as bytes: for another process, or another machine with the same files.
 #pragma once
 
 #include <cstdint>
@@ -7,19 +6,19 @@
 #include <string_view>
 #include <vector>
 
-#include "binfeed/decode_plan.h"
 #include "binfeed/layout.h"
 #include "binfeed/mapped_file.h"
+#include "binfeed/program.h"
 #include "binfeed/sample_index.h"
 #include "binfeed/schedule.h"
 
 namespace binfeed {
 
-// One array of a batch as a consumer takes it: its shape per sample, and what it is made of.
+// One array of a batch as the consumer sees it: its shape per sample, and its items.
 struct ArraySpec {
   std::vector<std::int64_t> shape;
   std::uint64_t item_bytes = 1;  // of one number or fixed string
-  bool is_string = false;        // fixed strings, without the zeros at their end
+  bool is_string = false;        // whether items are fixed strings, from which trailing zeros are removed
 };
 
 // A file as it was when it was opened.
@@ -32,18 +31,18 @@ struct ReadPlan {
   std::vector<FileSpec> files = {};
   Layout layout{};
   Window window{};
-  std::vector<OutputSpec> outputs = {};
-  std::vector<ArraySpec> arrays = {};  // one for each of them
+  Program program = {};
+  std::vector<ArraySpec> arrays = {};  // one per output of the program
   ScheduleSpec schedule{};
 };
 
-// Throws kArgument, saying what is wrong, unless all numbers of a plan are in their ranges and fit together. What its
-// features do to the records is left to DecodePlan, which throws likewise.
+// Throws kArgument, saying what is wrong, unless all numbers of a plan are in range and fit together. DecodePlan checks
+// what the program does with the records.
 void validate(const ReadPlan& plan);
 
 std::string to_bytes(const ReadPlan& plan);
 
-// Throws kArgument for bytes that to_bytes did not write, that another version did, or that make no valid plan.
+// Throws kArgument if the bytes are not those of a plan, were written by another version, or make an invalid plan.
 ReadPlan read_plan(std::string_view bytes);
 
 }  // namespace binfeed

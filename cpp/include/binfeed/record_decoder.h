@@ -1,4 +1,4 @@
-// Decodes records, wherever they lie, one after the other into the rows of outputs.
+// Decodes records from any addresses, one after the other, into the rows of outputs.
 #pragma once
 
 #include <cstddef>
@@ -13,18 +13,19 @@ class RecordDecoder {
  public:
   RecordDecoder(const DecodePlan& plan, std::vector<std::byte*> outputs);
 
-  // Small records that lie alone or in short runs are first brought together: the loops want many at equal distances.
-  // They must stay where they are until flush().
+  // Small records that lie alone or in short runs are first copied side by side, because loops are fast on many records
+  // at equal distances. They must not move or change until flush().
   void add(const std::byte* records, std::size_t stride, std::int64_t count);
 
-  // The same for one record that is_small().
+  // The same for one record. Only if is_small().
   void add_small(const std::byte* record) {
     scattered_.push_back(record + plan_.used_begin());
     if (scattered_.size() == plan_.block_records()) flush();
   }
   bool is_small() const { return used_bytes_ <= kSmallRecord; }
 
-  // Decodes what was brought together. Then outputs() are where the next row goes, and may be moved on by who fills it.
+  // Decodes the records that are pending. After that, outputs() are the addresses of the next row; a caller that fills
+  // rows itself must advance them.
   void flush();
   std::vector<std::byte*>& outputs() { return outputs_; }
 
@@ -37,7 +38,7 @@ class RecordDecoder {
 
   const DecodePlan& plan_;
   std::vector<std::byte*> outputs_;
-  std::size_t used_bytes_;  // of a record
+  std::size_t used_bytes_;  // per record
   std::vector<const std::byte*> scattered_;
   std::vector<std::byte> together_;
 };

@@ -1,4 +1,4 @@
-// Where each record lies: file and number of a record within it -> address.
+// Files, and how many records each has.
 #pragma once
 
 #include <cstddef>
@@ -15,18 +15,14 @@ using Files = std::vector<std::unique_ptr<MappedFile>>;
 
 class RecordIndex {
  public:
-  // Throws kData for a file that is empty, shorter than header and footer, or no whole number of records.
+  // Throws kData if a file is empty, shorter than header and footer, or not a whole number of records.
   RecordIndex(Layout layout, Files files);
 
   const Layout& layout() const { return layout_; }
   const Files& files() const { return files_; }
 
-  // Records of each file.
+  // The number of records in each file.
   const std::vector<std::int64_t>& counts() const { return counts_; }
-
-  const std::byte* address(std::size_t file, std::int64_t record) const {
-    return files_[file]->bytes() + layout_.header_bytes + static_cast<std::size_t>(record) * layout_.record_bytes;
-  }
 
  private:
   Layout layout_;

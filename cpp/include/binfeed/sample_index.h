@@ -1,4 +1,4 @@
-// Which records make a sample: number of a sample among all files -> file and first record.
+// Which records make a sample, and where they lie: from the number of a sample to a file and an offset.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +9,9 @@
 
 namespace binfeed {
 
-// A sample is `size` records of one file, `dilation` apart; the next one begins `stride` records later. If it has a
-// target, that is `target_size` records, as far apart, from `target_offset` records behind the first one on.
-// One record by itself is the window of size 1.
+// A sample is `size` records of one file, `dilation` records apart; the next sample begins `stride` records later. Its
+// target, if it has one, is `target_size` records, `dilation` apart as well, the first of them `target_offset` records
+// after the first of the sample. A single record is the window of size 1.
 struct Window {
   std::int64_t size = 1;
   std::int64_t stride = 1;
@@ -19,30 +19,40 @@ struct Window {
   std::int64_t target_offset = 0;
   std::int64_t target_size = 0;
 
-  // Records from the first one of a sample to behind its last one. Throws kArgument where a number is out of range.
+  // The number of records from the first to the last of a sample and its target. Throws kArgument if a number is out of
+  // range.
   std::int64_t span() const;
 };
 
 class SampleIndex {
  public:
-  // Throws kData if no file has as many records as a sample reaches over, kArgument for numbers out of range.
+  // Throws kData if no file has as many records as a window spans, kArgument if a number is out of range.
   SampleIndex(const RecordIndex& records, Window window);
 
   const Window& window() const { return window_; }
   std::int64_t size() const { return starts_.back(); }
 
-  // Number of the first sample of each file, and at the end the number of all samples.
+  // The number of each file's first sample, followed by the number of all samples.
   const std::vector<std::int64_t>& starts() const { return starts_; }
 
-  // The file that holds sample `sample`, 0 <= sample < size().
-  std::size_t file_of(std::int64_t sample) const;
+  // Where samples [first, end) lie: one every `stride` bytes of a file.
+  struct Stretch {
+    std::size_t file = 0;
+    std::int64_t first = 0;
+    std::int64_t end = 0;
+    std::uint64_t offset = 0;  // of the first sample
+    std::uint64_t stride = 0;
 
-  // Number of a sample's first record within the file.
-  std::int64_t first_record(std::size_t file, std::int64_t sample) const {
-    return (sample - starts_[file]) * window_.stride;
-  }
+    bool holds(std::int64_t sample) const { return sample >= first && sample < end; }
+    std::uint64_t offset_of(std::int64_t sample) const {
+      return offset + static_cast<std::uint64_t>(sample - first) * stride;
+    }
+  };
+  // The longest stretch that contains a sample. Throws kIndex if there is no such sample.
+  Stretch locate(std::int64_t sample) const;
 
  private:
+  Layout layout_;
   Window window_;
   std::vector<std::int64_t> starts_;
 };

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "binfeed/mapped_file.h"
@@ -14,8 +15,8 @@ enum class Shuffle : std::uint8_t { kNone, kGlobal, kBlock };
 inline constexpr std::size_t kShuffles = 3;
 
 struct ScheduleSpec {
-  // Number of the first sample of each file, and at the end the number of all samples. Readers that are read side by
-  // side share one order, whatever files they have.
+  // The number of each file's first sample, followed by the number of all samples. Zipped readers share one order,
+  // however their files are cut.
   std::vector<std::int64_t> starts = {0};
   std::int64_t cycle_length = 1;
   std::int64_t block_length = 1;
@@ -23,7 +24,7 @@ struct ScheduleSpec {
   Shuffle shuffle = Shuffle::kNone;
   std::uint64_t seed = 0;
   std::int64_t block_samples = 1;
-  std::int64_t window_blocks = 1;
+  std::int64_t group_blocks = 1;
 
   std::int64_t batch_size = 1;
   bool drops_remainder = false;
@@ -32,41 +33,61 @@ struct ScheduleSpec {
   bool pads = false;
 
   std::int64_t first_epoch = 0;
-  std::int64_t first_position = 0;  // of the first epoch
+  std::int64_t first_position = 0;  // where the first epoch begins
+  std::int64_t epochs = 0;          // the epoch before which it ends; 0 if it never ends
 };
 
-// Throws kArgument, saying what is wrong, for numbers that make no order.
+// Throws kArgument, saying what is wrong, if a number is out of range.
 void validate(const ScheduleSpec& spec);
 
 class Schedule {
  public:
-  // Throws kArgument for a spec that is not valid.
+  // Throws kArgument if the spec is invalid.
   Schedule(const ScheduleSpec& spec, const kernels::Kernels& kernels);
 
   const ScheduleSpec& spec() const { return spec_; }
 
-  // Samples of an epoch, of all shards.
+  // Samples per epoch, of all shards together.
   std::int64_t size() const { return spec_.starts.back(); }
 
-  // How its epochs read the files.
+  // The pattern in which epochs read the files.
   AccessPattern access_pattern() const;
 
-  // What the shard reads in `epoch`: batch b is positions [b * batch_size, (b + 1) * batch_size), as far as they exist.
-  // With another seed than the schedule's it is what a schedule with that seed reads.
+  // What the shard reads in `epoch`. Batch b of it is at positions [b * batch_size, (b + 1) * batch_size), as far as
+  // they exist. A `seed` takes the place of the schedule's.
   OrderPointer order(std::int64_t epoch) const { return order(epoch, spec_.seed); }
   OrderPointer order(std::int64_t epoch, std::uint64_t seed) const;
 
+  // The number of batches of all epochs, or nothing if they never end. Throws kArgument if it is more than kMaxSize.
+  std::optional<std::int64_t> batches() const;
+
+  // Batches of the first epoch, which may begin in its middle, and of every later epoch.
+  std::int64_t batches_of_first_epoch() const { return batches_of(in_first_epoch_); }
+  std::int64_t batches_of_another_epoch() const { return batches_of(in_another_epoch_); }
+
+  // Whether every batch has `batch_size` samples.
+  bool has_full_batches_only() const;
+
+  // Positions [position, position + count) of an epoch.
   struct Batch {
     std::int64_t epoch;
     std::int64_t position;
     std::int64_t count;
   };
-  // Batch `number`, counted through all epochs from the first one on, or in as many epochs after so many passed ones.
-  // Throws kIndex where there is none.
+  // Batch `number`, counted from the first epoch, with `passed_epochs` added to its epoch. Throws kIndex if there would
+  // be no such batch even without an end.
   Batch locate(std::int64_t number, std::int64_t passed_epochs = 0) const;
 
+  // Where all shards continue after this many batches each: an epoch, and a position in the whole epoch.
+  struct Place {
+    std::int64_t epoch;
+    std::int64_t position;
+  };
+  Place place_after(std::int64_t batches) const;
+
  private:
-  std::int64_t batches(std::int64_t samples) const;
+  bool has_another_epoch() const { return spec_.epochs == 0 || spec_.epochs > spec_.first_epoch + 1; }
+  std::int64_t batches_of(std::int64_t samples) const;
 
   ScheduleSpec spec_;
   const kernels::Kernels& kernels_;

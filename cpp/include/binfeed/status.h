@@ -1,4 +1,4 @@
-// The one exception of the core. Bindings translate its kind; the message is complete as it stands.
+// The only exception of the core. Bindings translate its kind; its message needs nothing added.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +10,18 @@ namespace binfeed {
 
 enum class ErrorKind {
   kArgument,  // a parameter is out of its range
-  kIndex,     // a sample that does not exist
-  kData,      // a file's content is not what its layout says
-  kSystem,    // the operating system refused; errno says why
+  kIndex,     // there is no such sample, batch or chunk
+  kData,      // a file is not what its layout says, or has changed
+  kSystem,    // the operating system refused; error_number() says why
   kClosed,    // the reader was closed
 };
 
-// Thrown by one library and caught in another: both must see one type, whatever they hide.
+// Visible, because one library throws it and another catches it: both must see the same type.
 class __attribute__((visibility("default"))) Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
 
-  // A file is not what its layout says; `offset` is the byte where that shows.
+  // An error of kind kData. `offset` is the byte at which the file is wrong.
   static Error data(const std::string& message, std::string path, std::uint64_t offset) {
     Error error(ErrorKind::kData, message);
     error.path_ = std::move(path);

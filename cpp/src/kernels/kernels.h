@@ -49,7 +49,7 @@ struct BitField {
   std::uint32_t width;
   bool is_signed;
 };
-struct Codes {
+struct CodeTable {
   const std::uint64_t* keys;  // ascending
   const std::int32_t* codes;
   std::size_t count;
@@ -58,8 +58,15 @@ struct Codes {
 };
 
 using Convert = void (*)(const Block&);
-// Operands of arithmetic have the compute type of the source, those of clip, fill and is_missing its value type.
-using Compute = void (*)(const Block&, const void* a, const void* b);
+// Arithmetic in one of the two compute types, with one operand or one per element.
+using FloatArithmetic = void (*)(const Block&, const float* a, const float* b);
+using DoubleArithmetic = void (*)(const Block&, const double* a, const double* b);
+// Words are bits of the source's value type, the lowest first.
+using WithWord = void (*)(const Block&, std::uint64_t a);
+using WithWords = void (*)(const Block&, std::uint64_t a, std::uint64_t b);
+using TakeBits = void (*)(const Block&, BitField field);
+using LookUp = void (*)(const Block&, const CodeTable& table);
+using Spread = void (*)(const Block&, std::size_t depth);
 // `offsets` are bytes from the source of a record to each element.
 using Gather = void (*)(const Block&, const std::uint32_t* offsets);
 using Interleave = void (*)(const Block&, std::size_t planes, std::size_t plane_bytes);
@@ -69,32 +76,41 @@ using Unpack = void (*)(const Block&, std::size_t bits, Packing packing);
 // Each value goes through the network once.
 using Feistel = void (*)(std::uint64_t* values, std::size_t count, const FeistelNetwork& network);
 
+// The loops of one arithmetic: those of the source's compute type are set.
+struct ArithmeticLoops {
+  FloatArithmetic in_float;
+  DoubleArithmetic in_double;
+  DoubleArithmetic in_double_to_float;  // rounded to float32 on the way out
+};
+
 // One instruction set's loops. A null pointer stands for a combination that a plan reaches in two steps.
 struct Kernels {
-  template <typename Pointer>
-  using PerType = std::array<Pointer, kElementTypes>;
+  // [source][source has the other byte order]
+  template <typename Entry>
+  using PerSource = std::array<std::array<Entry, 2>, kElementTypes>;
 
-  // [source][source has the other byte order][target]: the value of the source as the target type, see numeric.inc.
-  PerType<std::array<std::array<Convert, kOutputTypes>, 2>> convert;
+  // [target]: the value of the source as the target type, see numeric.inc.
+  PerSource<std::array<Convert, kOutputTypes>> convert;
 
-  // [source][other byte order][arithmetic][an operand per element][target is float64, else float32].
-  PerType<std::array<std::array<std::array<std::array<Compute, 2>, 2>, kArithmetics>, 2>> compute;
+  // [arithmetic][an operand per element]
+  PerSource<std::array<std::array<ArithmeticLoops, 2>, kArithmetics>> arithmetic;
 
-  // [source][other byte order]; what comes out has the value type of the source.
-  PerType<std::array<Compute, 2>> clip;        // into [a, b]
-  PerType<std::array<Compute, 2>> fill;        // b for NaN and for a
-  PerType<std::array<Compute, 2>> is_missing;  // NaN or a: bool
-  // `a` is a BitField; what comes out is an unsigned integer of the width of the source's value type, or a signed one
-  // of the same bits.
-  PerType<std::array<Compute, 2>> bits;
+  // What comes out has the value type of the source.
+  PerSource<Convert> abs;
+  PerSource<WithWords> clip;       // into [a, b]
+  PerSource<WithWords> fill;       // b for NaN and for a
+  PerSource<WithWord> is_missing;  // NaN or a: bool
+  // What comes out is an unsigned integer of the width of the source's value type, or a signed one of the same bits.
+  PerSource<TakeBits> bits;
 
   // [float64, else float32]
-  std::array<Compute, 2> log1p;
+  std::array<Convert, 2> log1p;
+
+  LookUp codes;  // elements of key_bytes bytes to int32
+  // [source, in the machine's byte order]: so many float32 come out.
+  std::array<Spread, kOutputTypes> one_hot;
 
   CopyRows copy_rows;
-  Compute codes;  // `a` is Codes: elements of key_bytes bytes to int32
-  // [source, in the machine's byte order]: `a` is the depth, a std::size_t; so many float32 come out.
-  std::array<Compute, kOutputTypes> one_hot;
   // [is signed]: numbers of up to 8 bits to one byte each, of up to 16 to two.
   std::array<Unpack, 2> unpack;
 

@@ -11,25 +11,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
 import tensorflow as tf
 
 from binfeed.errors import DataError, LayoutError, checked_keywords
-from binfeed.features import Feature
-from binfeed.layout import Layout, as_layout
+from binfeed.features import Feature, as_features
+from binfeed.layout import Layout, LayoutLike, as_layout
 from binfeed.numbers import flag, non_negative, positive
-from binfeed.planning import plan_outputs
-from binfeed.reader import Reader, as_features
+from binfeed.planning import plan_features
+from binfeed.reader import Reader
 from binfeed.reader import open as open_files
+from binfeed.tensorflow.elements import tensor_spec
 from binfeed.tensorflow.ops import load_ops
-from binfeed.tensorflow.plan import plan_bytes, tensor_spec
+from binfeed.tensorflow.plan import plan_bytes
 
 
 @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
 @checked_keywords
 def decode(
     records: tf.Tensor,
-    layout: Layout | npt.DTypeLike,
+    layout: LayoutLike,
     features: Mapping[str, Feature | str] | Feature | str | None = None,
     *,
     many: bool = False,
@@ -55,9 +55,9 @@ def decode(
     many = flag("many", many)
     layout = as_layout(layout)
     asked = as_features(features, layout)
-    outputs = plan_outputs(asked, layout)
-    plan = plan_bytes(layout, outputs)
-    specs = [tensor_spec(output, ()) for output in outputs]
+    planned = plan_features(asked, layout)
+    plan = plan_bytes(layout, planned)
+    specs = [tensor_spec(output, ()) for output in planned.outputs]
     records = tf.convert_to_tensor(records, tf.string)
     arrays = load_ops().binfeed_decode(
         records=records, plan=plan, output_types=[spec.dtype for spec in specs], many=many
@@ -106,7 +106,7 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
         num_parallel_reads: int | None = None,
         name: str | None = None,
         *,
-        layout: Layout | npt.DTypeLike | None = None,
+        layout: LayoutLike | None = None,
         features: Mapping[str, Feature | str] | Feature | str | None = None,
         batch_size: int = 256,
     ) -> Any:
@@ -152,7 +152,7 @@ def _frame_bytes(name: str, asked: int | None, of_layout: int) -> int:
 
 def _open(
     filenames: Any, layout: Layout, features: Mapping[str, Feature | str] | Feature | str | None
-) -> Reader | None:
+) -> Reader[Any] | None:
     """A reader of the files; None where they are not known yet, or are none that it can read."""
     if isinstance(filenames, tf.data.Dataset):
         return None

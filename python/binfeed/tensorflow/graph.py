@@ -11,21 +11,18 @@ import dataclasses
 import math
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from binfeed.numbers import MAX_SIZE
-from binfeed.order import ENDLESS_EPOCHS, Schedule
-from binfeed.reader import Reader, RecordReader
+from binfeed.records import RecordSamples
+from binfeed.samples import Samples
+from binfeed.schedule import ENDLESS_BATCHES, ENDLESS_EPOCHS, Schedule
+from binfeed.tensorflow.elements import Elements, batches_within, tensor_spec, with_cardinality
 from binfeed.tensorflow.ops import load_ops
-from binfeed.tensorflow.plan import batches_within, plan_bytes, tensor_spec, with_cardinality
-
-if TYPE_CHECKING:
-    from binfeed.tensorflow.dataset import Elements
-
+from binfeed.tensorflow.plan import plan_bytes
 
 #: A chunk is of about this size at most, so that it stays in the cache until its batches are used.
 CHUNK_BYTES = 4 << 20
@@ -33,14 +30,12 @@ CHUNK_BYTES = 4 << 20
 MIN_CHUNKS = 8
 #: A smaller tensor would become a constant of each graph, and no graph would know the others' counts.
 COUNTER_BYTES = 256
-#: Batches of a dataset without end.
-ENDLESS_BATCHES = 2**62
 
 
 class GraphDataset(tf.data.Dataset):  # type: ignore[misc]
     """Batches by number. What is skipped is not read."""
 
-    def __init__(self, batches: Batches, numbers: range, *, is_endless: bool = False) -> None:
+    def __init__(self, batches: NumberedBatches, numbers: range, *, is_endless: bool = False) -> None:
         self._batches = batches
         self._numbers = numbers
         self._is_endless = is_endless
@@ -81,17 +76,17 @@ class GraphDataset(tf.data.Dataset):  # type: ignore[misc]
         return GraphDataset(self._batches, numbers, is_endless=self._is_endless)
 
 
-class Batches:
-    """From numbers to batches: one op per reader of records.
+class NumberedBatches:
+    """Batches by number, read by one op for each part of the samples.
 
-    Small batches are read in chunks: to hand an element from one thread to another takes tens of microseconds, to cut
-    one out of a chunk takes a few. If it ``reshuffles``, every iteration goes on with the epochs after those of the one
+    Small batches are read in chunks: handing an element from one thread to another takes tens of microseconds, cutting
+    one out of a chunk takes a few. If they reshuffle, every iteration goes on with the epochs after those of the one
     before.
     """
 
     def __init__(
         self,
-        reader: Reader,
+        samples: Samples,
         schedule: Schedule,
         elements: Elements,
         num_parallel_calls: int,
@@ -100,58 +95,35 @@ class Batches:
         reshuffles: bool,
     ) -> None:
         self._ops = load_ops()
-        readers = reader.record_readers()
-        self._plans = [_plan_of(part, schedule) for part in readers]
-        self._types = [[tensor_spec(output, ()).dtype for output in part.outputs] for part in readers]
+        self._plans = [_plan_of(part, schedule) for part in samples.parts()]
+        self._types = [[tensor_spec(output, ()).dtype for output in part.outputs] for part in samples.parts()]
+        self._schedule = schedule
         self._elements = elements
         self._num_parallel_calls = num_parallel_calls
         self._static_batch_size = schedule.static_batch_size
         self._epochs = ENDLESS_EPOCHS if schedule.epochs is None else schedule.epochs
-        first, another = (schedule.epoch(schedule.first_epoch + i).batches for i in range(2))
-        self._chunk_size = _chunk_size(elements, schedule.batch_size, another)
+        self._chunk_size = _chunk_size(elements, schedule)
         self._prefetch = -(-prefetch // self._chunk_size) if prefetch > 0 else prefetch
-        self._per_epoch = another
-        self._missing_in_first = another - first  # where the order goes on in mid-epoch
-        self._is_one_epoch = schedule.batches == first
         self._is_shuffled = schedule.order.shuffle is not None
         self._seed = _as_int64(schedule.order.seed)
         self._counter = self._new_counter() if reshuffles else None
 
     def of(self, numbers: range) -> tf.data.Dataset:
         """The batches of these numbers."""
-        grid = self._grid(numbers)
-        return self._one_by_one(numbers) if grid is None else self._in_chunks(numbers, grid)
+        chunks = self._schedule.chunks(self._chunk_size, numbers)
+        size = chunks.size() if len(numbers) > 1 else 1
+        grid = tf.constant([numbers.start, numbers.step, len(numbers), size], tf.int64)
+        specs = self._specs(size) if size > 1 else self._specs()
 
-    def _grid(self, numbers: range) -> ChunkGrid | None:
-        """How they come in chunks, if they do."""
-        count = len(numbers)
-        if self._chunk_size == 1 or count <= 1:
-            return None
-        if self._static_batch_size is not None:
-            return ChunkGrid(self._chunk_size, count, 0, count + 1)
-        if self._is_one_epoch:
-            return ChunkGrid(self._chunk_size, count, 0, count)
-        if numbers.step == 1:
-            return ChunkGrid(self._chunk_size, count, self._missing_in_first + numbers.start, self._per_epoch)
-        return None
-
-    def _one_by_one(self, numbers: range) -> tf.data.Dataset:
-        def read(i: tf.Tensor, *epochs: tf.Tensor) -> Any:
-            arrays = self._read(numbers.start + i * numbers.step, *epochs)
-            shaped = [tf.ensure_shape(array, spec.shape) for array, spec in zip(arrays, self._specs(), strict=True)]
-            return self._elements.arrange(shaped)
-
-        return self._mapped(len(numbers), read)
-
-    def _in_chunks(self, numbers: range, grid: ChunkGrid) -> tf.data.Dataset:
-        def read(i: tf.Tensor, *epochs: tf.Tensor) -> Any:
-            arrays = self._read(numbers.start + grid.members(i) * numbers.step, *epochs)
-            for array, spec in zip(arrays, self._specs(grid.size), strict=True):
+        def read(chunk: tf.Tensor, *epochs: tf.Tensor) -> Any:
+            arrays = self._read(chunk, grid, *epochs)
+            for array, spec in zip(arrays, specs, strict=True):
                 # A chunk may have fewer batches than that, by which tf.data counts; take() puts it right.
                 array.set_shape(spec.shape)
             return self._elements.arrange(arrays)
 
-        return self._mapped(grid.chunks, read).unbatch().take(len(numbers))
+        dataset = self._mapped(chunks.count() if size > 1 else len(numbers), read)
+        return dataset.unbatch().take(len(numbers)) if size > 1 else dataset
 
     def _mapped(self, count: int, read: Any) -> tf.data.Dataset:
         """What ``read`` gives for 0 to ``count`` - 1; for a shuffle, it is given the passed epochs and the seed too."""
@@ -181,64 +153,22 @@ class Batches:
         return counter
 
     def _read(
-        self, numbers: tf.Tensor, passed_epochs: tf.Tensor | int = 0, seed: tf.Tensor | int = 0
+        self, chunk: tf.Tensor, chunks: tf.Tensor, passed_epochs: tf.Tensor | int = 0, seed: tf.Tensor | int = 0
     ) -> list[tf.Tensor]:
         arrays: list[tf.Tensor] = []
         for plan, types in zip(self._plans, self._types, strict=True):
             arrays += self._ops.binfeed_read(
-                numbers=numbers, passed_epochs=passed_epochs, seed=seed, plan=plan, output_types=types
+                chunk=chunk, chunks=chunks, passed_epochs=passed_epochs, seed=seed, plan=plan, output_types=types
             )
         return arrays
 
     def _specs(self, *leading: int) -> Sequence[tf.TensorSpec]:
-        """Of the arrays of a batch, behind ``leading`` axes."""
+        """Those of the arrays of a batch, with ``leading`` axes before them."""
         return [tensor_spec(output, (*leading, self._static_batch_size)) for output in self._elements.outputs]
 
 
-@dataclass(frozen=True)
-class ChunkGrid:
-    """Batches 0 to ``count`` - 1 in chunks of up to ``size``, where the last batch of each epoch is a chunk of its own.
-
-    Attributes:
-        size: batches per chunk, at most.
-        count: of batches.
-        first: the place of batch 0 in its epoch, or in the epochs before it as well.
-        period: batches per epoch.
-    """
-
-    size: int
-    count: int
-    first: int
-    period: int
-
-    @property
-    def chunks(self) -> int:
-        """How many there are."""
-        return self._chunk_of(self.first + self.count - 1) - self._chunk_of(self.first) + 1
-
-    def members(self, i: tf.Tensor) -> tf.Tensor:
-        """The batches of chunk ``i``."""
-        chunk = self._chunk_of(self.first) + i
-        begin = tf.maximum(self._begin(chunk), self.first)
-        end = tf.minimum(self._begin(chunk + 1), self.first + self.count)
-        return tf.range(begin, end) - self.first
-
-    def _begin(self, chunk: tf.Tensor) -> tf.Tensor:
-        in_epoch = tf.minimum(chunk % self._per_epoch * self.size, self.period - 1)
-        return chunk // self._per_epoch * self.period + in_epoch
-
-    @property
-    def _per_epoch(self) -> int:
-        return -(-(self.period - 1) // self.size) + 1
-
-    def _chunk_of(self, place: int) -> int:
-        epoch, number = divmod(place, self.period)
-        is_last = number == self.period - 1
-        return epoch * self._per_epoch + (self._per_epoch - 1 if is_last else number // self.size)
-
-
 def graph_dataset(
-    reader: Reader,
+    samples: Samples,
     schedule: Schedule,
     elements: Elements,
     num_parallel_calls: int,
@@ -246,46 +176,48 @@ def graph_dataset(
     *,
     reshuffles: bool,
 ) -> tf.data.Dataset:
-    """The batches of all epochs, decoded by up to ``num_parallel_calls`` threads.
+    """Make a dataset of the batches of all epochs, decoded by up to ``num_parallel_calls`` threads.
 
     If it ``reshuffles``, every iteration goes on with the epochs after those of the one before, in this process; in
-    another one, and on ``tf.data`` service, every iteration is the first.
+    another process, and on ``tf.data`` service, every iteration is the first.
 
     Raises:
-        ImportError: where the ops cannot be loaded.
-        ValueError: for bytes in memory, which the op cannot read.
+        ImportError: if the ops cannot be loaded.
+        ValueError: for samples that are not in files, which the op cannot read.
     """
     count = ENDLESS_BATCHES if schedule.batches is None else schedule.batches
-    batches = Batches(reader, schedule, elements, num_parallel_calls, prefetch, reshuffles=reshuffles and count > 0)
+    batches = NumberedBatches(
+        samples, schedule, elements, num_parallel_calls, prefetch, reshuffles=reshuffles and count > 0
+    )
     return GraphDataset(batches, range(count), is_endless=schedule.batches is None)
 
 
-def can_read(reader: Reader) -> bool:
-    """Whether all that ``reader`` reads is in files."""
-    return all(isinstance(source, bytes) for part in reader.record_readers() for source in part.sources)
+def can_read(samples: Samples) -> bool:
+    """Whether all samples are records of files."""
+    return all(isinstance(part, RecordSamples) and part.are_in_files for part in samples.parts())
 
 
-def _chunk_size(elements: Elements, batch_size: int, per_epoch: int) -> int:
+def _chunk_size(elements: Elements, schedule: Schedule) -> int:
     if any(math.prod(output.shape) == 0 for output in elements.outputs):
         return 1  # unbatch() ends the process at a tensor without elements
-    return min(batches_within(CHUNK_BYTES, elements.outputs, batch_size), max(per_epoch // MIN_CHUNKS, 1))
+    most = batches_within(CHUNK_BYTES, elements.outputs, schedule.batch_size)
+    return min(most, max(schedule.batches_per_epoch // MIN_CHUNKS, 1))
 
 
 def _as_int64(seed: int) -> int:
-    """The same 64 bits as a signed number, which tensors are of."""
+    """The same 64 bits as a signed number, the kind that tensors hold."""
     return seed - 2**64 if seed >= 2**63 else seed
 
 
 def _known(number: Any) -> int | None:
-    """The value of a number that may be a tensor; None for one that is known only when a graph runs."""
+    """The value of a number that may be a tensor; None if it is only known when a graph runs."""
     value = tf.get_static_value(number)
     return None if value is None else operator.index(value)
 
 
-def _plan_of(reader: RecordReader, schedule: Schedule) -> bytes:
-    if not can_read(reader):
+def _plan_of(part: Samples, schedule: Schedule) -> bytes:
+    if not (isinstance(part, RecordSamples) and part.are_in_files):
         raise ValueError("engine='graph' reads files, not bytes in memory: use engine='generator'")
     # The op is given the seed, so that datasets that differ in nothing else share a reader.
     seedless = dataclasses.replace(schedule, order=dataclasses.replace(schedule.order, seed=0))
-    files = reader.core.files()
-    return plan_bytes(reader.layout, reader.outputs, window=reader.window, files=files, schedule=seedless.spec)
+    return plan_bytes(part.layout, part.plan, window=part.window, files=part.files, schedule=seedless.spec)

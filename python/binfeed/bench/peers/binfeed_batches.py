@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from binfeed.bench.peers._binfeed import open_reader
 from binfeed.bench.workload import Workload
-from binfeed.reader import Element, Reader
+from binfeed.reader import Reader
 
 title = "binfeed, NumPy batches"
 
@@ -19,7 +20,7 @@ class Endless:
         self._reader = reader
         self._workload = workload
 
-    def __iter__(self) -> Iterator[Element]:
+    def __iter__(self) -> Iterator[Any]:
         return self._reader.batches(self._workload.batch_size, shuffle=self._workload.shuffled, epochs=None)
 
 

@@ -1,0 +1,105 @@
+"""The elements of a dataset: their structure, and what an array is to TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from binfeed.errors import FeatureError, shortened, shown, suggestion
+from binfeed.planning import Output
+from binfeed.samples import Array, Samples
+
+MAX_BATCHES_PER_CHUNK = 64
+#: Bytes of a string in a tensor, besides its characters.
+_STRING_BYTES = 24
+
+
+def tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.TensorSpec:
+    """The dtype and shape that ``output`` has as a tensor: fixed bytes become strings, raw bytes ``uint8``."""
+    if output.dtype.kind == "S":
+        return tf.TensorSpec((*batch_shape, *output.shape), tf.string)
+    if output.dtype.type is np.void:  # not bfloat16, which is of kind V as well
+        return tf.TensorSpec((*batch_shape, *output.shape, output.dtype.itemsize), tf.uint8)
+    return tf.TensorSpec((*batch_shape, *output.shape), tf.as_dtype(output.dtype))
+
+
+@dataclass(frozen=True)
+class Elements:
+    """The structure of a dataset's elements.
+
+    Attributes:
+        outputs: the arrays of a batch, flat.
+        arrange: puts one value for each of them into the structure.
+    """
+
+    outputs: tuple[Output, ...]
+    arrange: Callable[[Iterable[Any]], Any]
+
+    def specs(self, *batch_shape: int | None) -> Any:
+        """The :class:`tf.TensorSpec` of every component."""
+        return self.arrange(tensor_spec(output, batch_shape) for output in self.outputs)
+
+    def tensors(self, arrays: Iterable[Array]) -> Any:
+        """Arrays in the form that TensorFlow takes: numbers stay as they are."""
+        return self.arrange(map(_for_tensorflow, arrays))
+
+
+def elements_of(samples: Samples, label: str | None) -> Elements:
+    """The elements of a dataset of ``samples``: ``(features, label)`` if there is a label."""
+    return Elements(tuple(samples.outputs), _arrangement(samples, label))
+
+
+def batches_within(chunk_bytes: int, outputs: Sequence[Output], batch_size: int) -> int:
+    """As many batches as take ``chunk_bytes``: at least one, and no more than ``MAX_BATCHES_PER_CHUNK``."""
+    sample_bytes = sum(math.prod(output.shape) * _item_bytes(output) for output in outputs)
+    return int(np.clip(chunk_bytes // max(sample_bytes * batch_size, 1), 1, MAX_BATCHES_PER_CHUNK))
+
+
+def with_cardinality(dataset: tf.data.Dataset, batches: int | tf.Tensor | None) -> tf.data.Dataset:
+    """The dataset with a known number of elements; None stands for no end."""
+    cardinality = tf.data.INFINITE_CARDINALITY if batches is None else batches
+    return dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
+
+
+def _item_bytes(output: Output) -> int:
+    return output.dtype.itemsize + (_STRING_BYTES if output.dtype.kind == "S" else 0)
+
+
+def _arrangement(samples: Samples, label: str | None) -> Callable[[Iterable[Any]], Any]:
+    if label is None:
+        return samples.unflatten
+    if not isinstance(label, str):
+        raise TypeError(
+            f"label must be the name of one feature, not {shortened(shown(label), 80)}; for several, leave it out and "
+            "take them from the batches with .map()"
+        )
+    structure = samples.unflatten(output.name for output in samples.outputs)
+    if not isinstance(structure, dict):
+        raise FeatureError(
+            f"label={shown(label)} needs features by name, but this reader gives "
+            f"{'a tuple of readers' if isinstance(structure, tuple) else 'bare arrays'}"
+        )
+    if label not in structure:
+        raise FeatureError(f"label={shown(label)} is not a feature{suggestion(label, structure)}")
+    if len(structure) == 1:
+        raise FeatureError(f"label={label!r} is the only feature: there is nothing left to learn from")
+
+    def arrange(values: Iterable[Any]) -> Any:
+        features = samples.unflatten(values)
+        target = features.pop(label)
+        return (next(iter(features.values())) if len(features) == 1 else features), target
+
+    return arrange
+
+
+def _for_tensorflow(array: Array) -> Array:
+    if array.dtype.kind == "S":
+        return array.astype(object)
+    if array.dtype.type is np.void:
+        return array.view(np.uint8).reshape(*array.shape, array.dtype.itemsize)
+    return array

@@ -1,0 +1,70 @@
+"""Values of all records, and the rules by which NumPy converts them: what the references of operations share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from binfeed.element_types import value_dtype
+
+Array = npt.NDArray[Any]
+
+
+@dataclass
+class Value:
+    """Values within a chain of operations.
+
+    Attributes:
+        array: the values so far, ``[N, ...]``; while computing, in the compute dtype.
+        is_computed: whether they come from arithmetic that is not rounded yet.
+        result: the dtype to which arithmetic is rounded in the end.
+    """
+
+    array: Array
+    is_computed: bool = False
+    result: str = "float32"
+
+    def replaced(self, array: Array) -> Value:
+        """Other values in the same place of the chain."""
+        return Value(array, self.is_computed, self.result)
+
+
+def compute_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype that arithmetic on values of ``dtype`` computes in."""
+    is_narrow = dtype.itemsize <= 2 or dtype == np.float32
+    return np.dtype(np.float32 if is_narrow else np.float64)
+
+
+def comparable_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """What values of ``dtype`` are compared in: halves as float32, all others as they are."""
+    return np.dtype(np.float32) if dtype.name in ("float16", "bfloat16") else dtype
+
+
+def cast(values: Array, dtype: str) -> Array:
+    """``values`` as ``dtype``: see :meth:`Feature.cast <binfeed.features.Feature.cast>`."""
+    if dtype == "bfloat16":
+        return values.astype(np.float32).astype(value_dtype(dtype))
+    target = np.dtype(dtype)
+    if values.dtype.name == "bfloat16":
+        values = values.astype(np.float32)
+    if target.kind == "b":
+        return values != 0
+    if target.kind == "f" or values.dtype.kind == "b":
+        return values.astype(target)
+    limits = np.iinfo(target)
+    if values.dtype.kind == "f":
+        below, above = values < float(limits.min), values >= 2.0 ** (limits.bits - (target.kind == "i"))
+        inside = np.where(np.isnan(values) | below | above, 0, values).astype(target)
+        return np.where(below, limits.min, np.where(above, limits.max, inside)).astype(target)
+    return np.asarray(np.clip(values.astype(object), limits.min, limits.max)).astype(target)
+
+
+def signed_if(values: Array, bits: int, dtype: str) -> Array:
+    """Unsigned numbers of so many bits as ``dtype``; if that is signed, their highest bit is a sign."""
+    if np.dtype(dtype).kind == "i":
+        sign = np.uint64(1 << (bits - 1))
+        return ((values.astype(np.uint64) ^ sign).astype(np.int64) - np.int64(sign.astype(np.int64))).astype(dtype)
+    return values.astype(dtype)

@@ -24,7 +24,7 @@ lint: $(VENV)/test/installed
 	fi
 
 test: lint
-	$(VENV)/test/bin/python -m pytest
+	$(VENV)/test/bin/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal
 
 # Tests one wheel with the oldest TensorFlow that is supported (which needs Python 3.12 or older) and with the newest.
 test-tensorflow-versions:

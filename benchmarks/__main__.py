@@ -14,7 +14,7 @@ from pathlib import Path
 
 from binfeed.bench.harness import Peer, Settings, measure, peers_of
 from binfeed.bench.peers import name_of
-from binfeed.bench.table import NO_READER, conclusion, print_table
+from binfeed.bench.table import NO_READER, print_table
 from binfeed.machine import processors
 from rich.progress import Progress
 
@@ -92,7 +92,7 @@ def measure_workload(name: str, peers: Sequence[Peer], folder: Path, scale: floa
         print(f"{name}: {len(checked)} readers agree with NumPy: {', '.join(checked)}", flush=True)
     else:
         print_table(workload.title, measurements)
-        print(conclusion(measurements), end="\n\n", flush=True)
+        print(flush=True)
     result = report.Result.of(workload, measurements)
     remove(folder)
     return result

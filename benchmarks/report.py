@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from binfeed.bench.harness import Measurement, ratio
-from binfeed.bench.server import Conversion, Turn
+from binfeed.bench.server import Conversion
 from binfeed.bench.table import COLUMNS, NO_READER, OURS, by_rate, is_other, is_ours, row_of
 from binfeed.bench.workload import Workload
 
@@ -68,7 +68,7 @@ class Result:
         for each in reversed(self.measured):
             is_converted = each.conversion is not None
             is_one = is_ours(each.peer) if ours else is_other(each.peer)
-            if is_one and gives == each.turns[0].gives and converted in (None, is_converted):
+            if is_one and gives == each.gives and converted in (None, is_converted):
                 return each
         return None
 
@@ -99,32 +99,70 @@ def as_json(report: Report) -> dict[str, Any]:
     """Every number, with those that follow from them."""
     content = dataclasses.asdict(report)
     for name, result in report.results.items():
-        for measurement, written in zip(result.measurements, content["results"][name]["measurements"], strict=True):
-            if measurement.turns:
-                written["samples_per_second"] = measurement.rate
-                written["binfeed_is_times"] = ratio(result.measurements, measurement, OURS)
+        content["results"][name]["measurements"] = [_as_json(result, each) for each in result.measurements]
     return content
+
+
+def _as_json(result: Result, measurement: Measurement) -> dict[str, Any]:
+    if not measurement.turns:
+        return {name: getattr(measurement, name) for name in ("peer", "title", "skipped")}
+    return dataclasses.asdict(measurement) | {"binfeed_is_times": ratio(result.measurements, measurement, OURS)}
 
 
 def read(path: Path) -> Report:
     """What :func:`save` wrote."""
     content = json.loads(path.read_text())
-    results = {}
-    for name, result in content["results"].items():
-        measurements = []
-        for written in result.pop("measurements"):
-            fields = {field.name: written[field.name] for field in dataclasses.fields(Measurement)}
-            fields["turns"] = [Turn(**turn) for turn in fields["turns"]]
-            fields["conversion"] = Conversion(**fields["conversion"]) if fields["conversion"] else None
-            measurements.append(Measurement(**fields))
-        results[name] = Result(**result, measurements=measurements)
+    results = {name: _result(written) for name, written in content["results"].items()}
     return Report(**(content | {"results": results}))
+
+
+def _result(written: dict[str, Any]) -> Result:
+    measurements = []
+    for each in written["measurements"]:
+        each.pop("binfeed_is_times", None)  # follows from the other numbers
+        conversion = each.pop("conversion", None)
+        measurements.append(Measurement(**each, conversion=Conversion(**conversion) if conversion else None))
+    return Result(**(written | {"measurements": measurements}))
 
 
 def save(report: Report, folder: Path) -> None:
     """``results.json`` alone, from which all else can be written."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(as_json(report), indent=1) + "\n")
+    write_json(folder / "results.json", as_json(report))
+
+
+#: Of a measured number: more digits than two runs have in common.
+SIGNIFICANT_DIGITS = 5
+
+#: Characters in a line of JSON: enough for what was measured of one reader.
+JSON_WIDTH = 500
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write measured numbers so that people can review them: rounded, and in few lines."""
+    path.write_text(_json(_rounded(content)) + "\n")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_rounded(part) for part in value]
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if isinstance(value, float) else value
+
+
+def _json(value: Any, indent: str = "") -> str:
+    """JSON that breaks lines only where they would be too long."""
+    text = json.dumps(value)
+    if len(text) <= JSON_WIDTH or not isinstance(value, dict | list):
+        return text
+    inner = indent + " "
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(name)}: {_json(part, inner)}" for name, part in value.items()]
+    else:
+        parts = [_json(part, inner) for part in value]
+    begin, end = "{}" if isinstance(value, dict) else "[]"
+    return f"{begin}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{end}"
 
 
 def write(report: Report, folder: Path) -> None:

@@ -5,12 +5,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-
-# TensorFlow reads this variable when it is imported.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,10 +13,10 @@ from typing import Any
 import binfeed as bf
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 from binfeed.bench.harness import Settings, measure, peers_of
 from binfeed.bench.peers import PEERS
-from binfeed.bench.table import conclusion, print_table
+from binfeed.bench.quiet import quiet_import
+from binfeed.bench.table import print_table
 from binfeed.bench.workload import Column, Output, Source, Workload
 from binfeed.machine import processors
 from sklearn.datasets import load_digits
@@ -62,6 +57,9 @@ def write(folder: Path, records: npt.NDArray[Any]) -> None:
 
 def train(folder: Path) -> float:
     """Train a small classifier on the training files, and return its accuracy on the test file."""
+    with quiet_import():
+        import tensorflow as tf  # noqa: PLC0415  (the processes of the readers below load this file, not TensorFlow)
+
     training = bf.open(folder / "train-*.bin", RECORD, FEATURES)
     test = bf.open(folder / "test.bin", RECORD, FEATURES)
     print(f"\n{bf.Layout(RECORD)}\n\n{len(training)} samples to train from, {len(test)} to test with\n")
@@ -78,7 +76,8 @@ def train(folder: Path) -> float:
     )
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, metrics=["accuracy"])
-    model.fit(training.to_tf_dataset(32, label="label", cycle_length=TRAINING_FILES), epochs=12, shuffle=False)
+    dataset = training.to_tf_dataset(32, label="label", cycle_length=TRAINING_FILES)
+    model.fit(dataset, epochs=12, shuffle=False, verbose=2)
     _, accuracy = model.evaluate(test.to_tf_dataset(100, label="label"), verbose=0)
     return float(accuracy)
 
@@ -101,7 +100,6 @@ def compare(folder: Path) -> None:
     with peers_of(PEERS, processors()) as peers:
         measurements = measure(workload, peers, folder / "compare", Settings(), lambda peer: None)
     print_table(workload.title, measurements)
-    print(conclusion(measurements))
     OUTPUT.mkdir(exist_ok=True)
     draw_bars(OUTPUT / "digits.png", Result.of(workload, measurements))
     print(f"drawn in {OUTPUT / 'digits.png'}")

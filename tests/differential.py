@@ -33,7 +33,7 @@ from binfeed.reader import open_with
 from binfeed.values import cast
 from hypothesis import HealthCheck, given, seed, settings
 
-from tests.conftest import Array, assert_identical
+from tests.helpers import Array, assert_identical
 from tests.strategies import Case, Chain, Leaf, Order, Part, cases, dtype_of, leaves
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from binfeed.element_types import OUTPUT_TYPES
 from hypothesis import strategies as st
 
-from tests.conftest import Array
+from tests.helpers import Array
 
 # Types of single values.
 

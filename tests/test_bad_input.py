@@ -11,7 +11,7 @@ import binfeed as bf
 import numpy as np
 import pytest
 
-from tests.conftest import WriteFiles
+from tests.helpers import WriteFiles
 
 RECORD = np.dtype([("a", "<u4"), ("b", "u1", (6,))])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,44 +11,22 @@ import binfeed as bf
 import numpy as np
 import pytest
 from binfeed import _core, reference
-from binfeed.batches import Batches
 from binfeed.records import RecordSamples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import WriteFiles
+from tests.helpers import assert_identical, ids, ids_by_batch
 
 COUNTS = [40, 1, 0, 59, 100, 3]
 SIZE = sum(COUNTS)
-HEADER = b"head"
-LAYOUT = bf.Layout([("id", "<u4"), ("value", "<f8")], header_bytes=len(HEADER))
-
-
-@pytest.fixture
-def paths(write_files: WriteFiles) -> list[Path]:
-    records = np.zeros(SIZE, [("id", "<u4"), ("value", "<f8")])
-    records["id"] = np.arange(SIZE)
-    records["value"] = np.random.default_rng(0).random(SIZE)
-    return write_files(*np.split(records, np.cumsum(COUNTS)[:-1]), header=HEADER)
-
-
-@pytest.fixture
-def reader(paths: list[Path]) -> bf.Reader:
-    return bf.open(paths, LAYOUT, "id")
+RECORD = np.dtype([("id", "<u4"), ("value", "<f8")])
+LAYOUT = bf.Layout(RECORD, header_bytes=4)
+FEATURES = "id"
 
 
 def numbers(count: int) -> bf.Reader:
     """A reader whose sample i is i."""
     return bf.open(np.arange(count, dtype="<u4"), "<u4")
-
-
-def ids(batches: Sequence[Any] | Batches) -> list[int]:
-    arrays = list(batches)
-    return np.concatenate(arrays).tolist() if arrays else []
-
-
-def per_batch(batches: Batches) -> list[list[int]]:
-    return [batch.tolist() for batch in batches]
 
 
 def test_a_shuffle_gives_the_references_order(reader: bf.Reader) -> None:
@@ -86,7 +63,7 @@ def test_no_batch_reaches_over_the_end_of_an_epoch(
     batches = reader.batches(50, shuffle=shuffle, epochs=3, drop_remainder=drop_remainder)
     sizes = [50] * 4 + ([] if drop_remainder else [3])
     assert len(batches) == 3 * len(sizes)
-    found = per_batch(batches)
+    found = ids_by_batch(batches)
     assert [len(batch) for batch in found] == sizes * 3
     for epoch in range(3):
         of_epoch = ids(found[epoch * len(sizes) : (epoch + 1) * len(sizes)])
@@ -112,7 +89,7 @@ def test_shards_are_disjoint_and_together_everything(
 
     def found(**options: Any) -> list[list[list[int]]]:
         return [
-            per_batch(reader.batches(batch_size, shuffle=shuffle, seed=seed, shard=(shard, shards), **options))
+            ids_by_batch(reader.batches(batch_size, shuffle=shuffle, seed=seed, shard=(shard, shards), **options))
             for shard in range(shards)
         ]
 
@@ -138,7 +115,7 @@ def test_a_shard_of_a_tensorflow_strategy(reader: bf.Reader) -> None:
     import tensorflow as tf  # noqa: PLC0415
 
     context = tf.distribute.InputContext(num_input_pipelines=3, input_pipeline_id=1)
-    assert per_batch(reader.batches(8, shard=context)) == per_batch(reader.batches(8, shard=(1, 3)))
+    assert ids_by_batch(reader.batches(8, shard=context)) == ids_by_batch(reader.batches(8, shard=(1, 3)))
 
 
 @pytest.mark.parametrize(
@@ -260,7 +237,7 @@ def test_a_state_goes_on_with_exactly_the_next_sample(
     reader = numbers(200)
     options = order | {"epochs": epochs, "drop_remainder": drop}
     batches = reader.batches(batch_size, **options)
-    expected = per_batch(reader.batches(batch_size, **options))
+    expected = ids_by_batch(reader.batches(batch_size, **options))
     assert len(batches) == len(expected)
     given_before = data.draw(st.integers(0, len(expected)))
     assert [next(batches).tolist() for _ in range(given_before)] == expected[:given_before]
@@ -268,7 +245,7 @@ def test_a_state_goes_on_with_exactly_the_next_sample(
     state = json.loads(json.dumps(batches.state()))
     resumed = numbers(200).batches(batch_size, **options, state=state)
     assert len(resumed) == len(expected) - given_before
-    assert per_batch(resumed) == expected[given_before:]
+    assert ids_by_batch(resumed) == expected[given_before:]
     assert resumed.state() == reader.batches(batch_size, **options).skip(len(expected)).state()
 
 
@@ -310,13 +287,13 @@ def test_a_state_goes_on_with_another_number_of_shards(
 
 def test_skipping_is_as_reading(reader: bf.Reader) -> None:
     options: dict[str, Any] = {"shuffle": True, "seed": 1, "epochs": 3}
-    expected = per_batch(reader.batches(50, **options))
+    expected = ids_by_batch(reader.batches(50, **options))
     for count in (0, 1, 5, 7, 14, 15):
-        assert per_batch(reader.batches(50, **options).skip(count)) == expected[count:]
+        assert ids_by_batch(reader.batches(50, **options).skip(count)) == expected[count:]
     batches = reader.batches(50, **options)
     next(batches)
-    assert per_batch(batches.skip(2)) == expected[3:]
-    assert per_batch(reader.batches(50, **options).skip(1000)) == []
+    assert ids_by_batch(batches.skip(2)) == expected[3:]
+    assert ids_by_batch(reader.batches(50, **options).skip(1000)) == []
     with pytest.raises(ValueError, match="batches must be at least 0"):
         batches.skip(-1)
 
@@ -435,7 +412,7 @@ def test_readers_side_by_side_share_an_order_and_a_state(paths: list[Path]) -> N
     next(batches)
     state = batches.state()
     for number, value in (batch for batch in pair.batches(30, shuffle=True, state=state)):
-        assert np.array_equal(value, values.take(number))
+        assert_identical(value, values.take(number))
     with pytest.raises(bf.StateError, match="another layout"):
         values.batches(30, shuffle=True, state=state)
 

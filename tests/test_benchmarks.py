@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import tensorflow as tf
 from binfeed import reference
 from binfeed.bench import harness, in_numpy, in_tensorflow, peers, table
 from binfeed.bench.peers import one_batch
+from binfeed.bench.quiet import quiet_import
 from binfeed.bench.server import Conversion, Turn, _arrays, _cpu_seconds, _Server
 from binfeed.bench.workload import Column, NotApplicable, Output, Source, Workload
 from hypothesis import given, settings
@@ -29,7 +32,7 @@ from benchmarks.peers import PEERS
 from benchmarks.roofline import __main__ as roofline
 from benchmarks.roofline.cases import cases
 from benchmarks.workloads import WORKLOADS, make
-from tests.conftest import assert_identical
+from tests.helpers import ROOT, assert_identical, run_python
 
 THREADS = 2
 
@@ -77,20 +80,29 @@ def test_no_reader_gives_the_first_batch_forever(tmp_path: Path) -> None:
 
 
 def test_a_cold_turn_is_one_epoch(tmp_path: Path) -> None:
+    turns: list[Turn] = []
+
+    class Watched(harness.Peer):
+        def turn(self, *arguments: Any) -> Turn:
+            turns.append(super().turn(*arguments))
+            return turns[-1]
+
     workload = small("ticks", tmp_path)
-    peer = harness.Peer(f"{peers.__name__}.binfeed_batches", THREADS)
+    peer = Watched(f"{peers.__name__}.binfeed_batches", THREADS)
     steps: list[str] = []
     (found,) = harness.measure(workload, [peer], tmp_path / "work", harness.Settings(2, 4.0, cold=True), steps.append)
     peer.close()
     assert steps == ["binfeed_batches"] * 3
-    for turn in found.turns:
+    _warm_up, *cold = turns
+    assert found.turns == len(cold) == 2
+    for turn in cold:
         assert workload.records() <= turn.samples < workload.records() + workload.batch_size
 
 
 def test_processes_that_ended_count_in_the_cpu_time() -> None:
     before = _cpu_seconds()
-    burn = "import time\nwhile time.process_time() < 0.5: pass"
-    subprocess.run([sys.executable, "-c", burn], check=True)
+    burn = "import time\nwhile time.process_time() < 0.6: pass"
+    assert run_python("-c", burn).returncode == 0
     assert _cpu_seconds() - before >= 0.5
 
 
@@ -155,9 +167,8 @@ def test_decoding_by_hand_is_that_of_the_definition(
 
 
 def test_readme_shows_the_results() -> None:
-    root = Path(__file__).parents[1]
-    results = report.read(root / "docs" / "benchmarks" / "results.json")
-    text = (root / "README.md").read_text()
+    results = report.read(ROOT / "docs" / "benchmarks" / "results.json")
+    text = (ROOT / "README.md").read_text()
     assert report.highlights(results) in text
     assert report.verdict(results) in " ".join(text.split())
 
@@ -181,16 +192,20 @@ def measured(workload: Workload, modules: list[str], folder: Path) -> list[harne
     return found
 
 
-def test_peers_take_turns_in_processes_of_their_own(tmp_path: Path) -> None:
+def test_peers_take_turns_in_processes_of_their_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     ways = ["binfeed.bench.peers.binfeed_batches", "tests.peers.dies", "tests.peers.needs", "tests.peers.converts"]
     ours, dies, needs, converts = measured(small("ticks", tmp_path), ways, tmp_path / "work")
-    assert len(ours.turns) == len(ours.rates) == 2
-    assert ours.rate == sum(ours.rates) / 2
+    assert ours.turns == 2
+    assert ours.rate == (ours.slowest + ours.fastest) / 2
     assert ours.mb_in == ours.rate * 48 / 1e6
     assert ours.mb_out == ours.rate * 24 / 1e6
     assert 1 < ours.peak_mb < 2000
-    assert ours.turns[0].gives == "arrays"
+    assert ours.gives == "arrays"
     assert dies.skipped == "failed: dies died in check"
+    assert caplog.messages == ["dies failed: dies died in check\nits last words"]
+    assert capfd.readouterr() == ("", "")
     assert needs.skipped == "needs the package surely_not_there"
     assert converts.conversion is not None
     assert (converts.conversion.bytes, converts.conversion.samples) == (897 * 48, 897)
@@ -202,7 +217,7 @@ def test_peers_take_turns_in_processes_of_their_own(tmp_path: Path) -> None:
 def test_who_is_slow_has_one_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harness, "SLOW", 0.0)
     (ours,) = measured(small("ticks", tmp_path), ["binfeed.bench.peers.binfeed_batches"], tmp_path / "work")
-    assert len(ours.turns) == 1
+    assert ours.turns == 1
 
 
 def test_who_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,44 +235,83 @@ def test_a_peer_that_gives_other_values_is_caught(tmp_path: Path) -> None:
 
 def measurement(peer: str, rate: int, gives: str, **others: Any) -> harness.Measurement:
     turns = [Turn(0.01, rate * times, 1.0, 0.5, 10**8, 24, gives) for times in (1, 2, 3)]
-    return harness.Measurement(peer, f"the {peer}", 48, turns=turns, **others)
+    found = harness.Measurement(peer, f"the {peer}", **others)
+    found.summarize(turns, 48)
+    return found
 
 
-def test_results_are_tables_charts_and_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    measurements = [
-        measurement("slow", 10, "tensors"),
-        measurement("converted", 100, "arrays", conversion=Conversion(2.0, 5000, 1000)),
-        harness.Measurement("absent", "the absent", 48, skipped="needs <b>"),
-        measurement("binfeed_graph", 1000, "tensors"),
-        measurement("one_batch", 2000, "tensors"),
-    ]
-    table.print_table("a title", measurements)
+CONVERTED = Conversion(2.0, 5000, 1000)
+MEASUREMENTS = [
+    measurement("slow", 10, "tensors"),
+    measurement("converted", 100, "arrays", conversion=CONVERTED),
+    harness.Measurement("absent", "the absent", skipped="needs <b>"),
+    measurement("binfeed_graph", 1000, "tensors"),
+    measurement("one_batch", 2000, "tensors"),
+]
+RESULT = report.Result("a title", "a note", 1000, 10, MEASUREMENTS)
+
+
+@pytest.fixture
+def run() -> report.Report:
+    nobody = report.Result("nobody can", "", 10, 10, MEASUREMENTS[2:3])
+    curve = {"title": "A curve", "axis": "size", "unit": "per s", "places": [1, 2], "rates": {"binfeed": [3.0, 0.0]}}
+    results = {"work": RESULT, "nobody": nobody}
+    return report.Report({"processor": "fast"}, results, {"curve": curve}, [{"feed": "a", "waiting": "5%"}])
+
+
+def test_turns_are_summarized_by_their_median_and_extremes() -> None:
+    found = measurement("slow", 10, "tensors")
+    assert (found.turns, found.slowest, found.rate, found.fastest) == (3, 10, 20, 30)
+    assert (found.first_batch_ms, found.cpu_us_per_sample, found.peak_mb) == (10, 25_000, 100)
+
+
+def test_the_terminal_shows_a_table_and_who_is_ahead(capsys: pytest.CaptureFixture[str]) -> None:
+    long = measurement("long", 30, "tensors")
+    long.title = "a title that is so long that it takes more than a line of its column, as some readers' titles do"
+    table.print_table("a title", [*MEASUREMENTS, long])
     shown = capsys.readouterr().out
     assert "100.0 x" in shown
     assert "2,000.0 us, 5 B each" in shown
     assert "not measured: the absent: needs <b>" in shown
-    assert "the binfeed_graph gives 2,000 samples per second, 10.0 times as many as" in table.conclusion(measurements)
+    assert "the binfeed_graph gives 2,000 samples per second, 10.0 times as many as" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_a_conclusion_says_who_is_ahead() -> None:
+    assert "the binfeed_graph gives 2,000 samples per second, 10.0 times as many as" in table.conclusion(MEASUREMENTS)
     assert "the slow is 2.0 times as fast" in table.conclusion(
         [measurement("slow", 10, "tensors"), measurement("binfeed_graph", 5, "tensors")]
     )
 
-    result = report.Result("a title", "a note", 1000, 10, measurements)
-    curve = {"title": "A curve", "axis": "size", "unit": "per s", "places": [1, 2], "rates": {"binfeed": [3.0, 0.0]}}
-    nobody = report.Result("nobody can", "", 10, 10, measurements[2:3])
-    results = {"work": result, "nobody": nobody}
-    run = report.Report({"processor": "fast"}, results, {"curve": curve}, [{"feed": "a", "waiting": "5%"}])
+
+def test_a_verdict_counts_readers_of_converted_files_apart(run: report.Report) -> None:
     assert "100.0 times as fast as the best TensorFlow reader of the same files" in report.verdict(run)
     assert "slower" not in report.verdict(run)
-    converted = measurement("quick", 4000, "tensors", conversion=Conversion(2.0, 5000, 1000))
-    faster = dataclasses.replace(result, measurements=[*measurements, converted])
+    converted = measurement("quick", 4000, "tensors", conversion=CONVERTED)
+    faster = dataclasses.replace(RESULT, measurements=[*MEASUREMENTS, converted])
     found = report.verdict(report.Report({}, {"work": faster}))
     assert "(median of 1 workloads, range 100.0 to 100.0)" in found
     assert found.endswith("as well, it is 0.2 times as fast (0.2 to 0.2). It is slower in work.")
-    report.write(run, tmp_path)
+
+
+def test_results_are_numbers_that_can_be_read_again(run: report.Report, tmp_path: Path) -> None:
+    report.save(run, tmp_path)
     written = json.loads((tmp_path / "results.json").read_text())
-    assert written["results"]["work"]["measurements"][0]["samples_per_second"] == 20
+    assert written["results"]["work"]["measurements"][0]["rate"] == 20
     assert written["results"]["work"]["measurements"][0]["binfeed_is_times"] == 100
     assert report.read(tmp_path / "results.json") == run
+
+
+def test_numbers_are_written_rounded_and_in_few_lines(tmp_path: Path) -> None:
+    content = {"rates": [1234567.8, 0.00012345678, 2.0], "records": 1234567, "names": ["x" * 300] * 2}
+    report.write_json(tmp_path / "results.json", content)
+    text = (tmp_path / "results.json").read_text()
+    assert json.loads(text) == content | {"rates": [1234600, 0.00012346, 2]}
+    assert len(text.splitlines()) == 8
+
+
+def test_results_are_tables_charts_and_a_page(run: report.Report, tmp_path: Path) -> None:
+    report.write(run, tmp_path)
     page = (tmp_path / "report.html").read_text()
     assert page.count("data:image/png;base64") == 2
     assert "needs &lt;b&gt;" in page
@@ -268,9 +322,18 @@ def test_results_are_tables_charts_and_a_page(tmp_path: Path, capsys: pytest.Cap
     assert (tmp_path / "work.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_an_import_logs_is_shown_if_it_fails(fails: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ImportError) if fails else contextlib.nullcontext(), quiet_import():
+        os.write(2, b"Could not find cuda drivers\n")
+        if fails:
+            raise ImportError
+    print("an error", file=sys.stderr)
+    assert capfd.readouterr().err == "Could not find cuda drivers\n" * fails + "an error\n"
+
+
 def bench(*arguments: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "binfeed", "bench", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    return run_python("-m", "binfeed", "bench", *arguments)
 
 
 def test_readers_are_compared_on_files_of_ones_own(tmp_path: Path) -> None:
@@ -282,6 +345,8 @@ def test_readers_are_compared_on_files_of_ones_own(tmp_path: Path) -> None:
     quick = ["--rounds", 1, "--seconds", 0.02, "--header-bytes", 4, "--layout", tmp_path / "layout.yaml"]
     found = bench(tmp_path / "*.bin", *quick, "--shuffle", "--peer", "fixed_length_batches", "binfeed_graph")
     assert found.returncode == 0, found.stderr
+    assert found.stderr == ""
+    assert max(map(len, found.stdout.splitlines())) <= 100
     assert "2 files, records of 20 bytes to float32 (without tag)" in found.stdout
     assert re.search("[0-9.]+ times as (many|fast) as the best of", " ".join(found.stdout.split()))
 
@@ -315,7 +380,9 @@ def test_the_roofline_is_a_table_and_a_chart(
     bandwidth = roofline.memory_bandwidth(megabytes=8, rounds=1)
     results = [roofline.measure(case, loops, 1, 1, bandwidth["memcpy"]) for case in cases()[:2]]
     roofline.print_table(bandwidth, results)
-    assert "3073-byte images" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "3073-byte images" in shown
+    assert max(map(len, shown.splitlines())) <= 100
     roofline.draw(tmp_path / "roofline.png", bandwidth, results)
     assert (tmp_path / "roofline.png").read_bytes().startswith(b"\x89PNG")
 
@@ -324,7 +391,9 @@ def test_the_roofline_is_a_table_and_a_chart(
 def test_every_experiment_on_orders_runs(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = {name: orders.run(name, tmp_path, records=400_000 if name == "scaling" else 120_000, rounds=1)}
     orders.print_tables(results)
-    assert "│" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "──" in shown
+    assert max(map(len, shown.splitlines())) <= 100
     rows = orders.rows_of(results[name])
     assert len(rows) >= 3
     numbers = [value for row in rows for column, value in row.items() if column not in ("", "memory")]

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from binfeed import _core
 
-ROOT = Path(__file__).parents[1]
+from tests.helpers import ROOT
 
 
 def test_versions_agree() -> None:

@@ -5,14 +5,12 @@ What may crash runs in a process of its own.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.helpers import ROOT, run_program, run_python
+
 PLANS = ROOT / "tests" / "corpus" / "plans"
 
 # Counts plans by what becomes of them; an error other than ValueError ends it.
@@ -39,8 +37,7 @@ VALIDATE = """
 def count_plans(program: str) -> tuple[int, int]:
     """How many plans a program found valid, and how many not."""
     source = textwrap.dedent(VALIDATE) + textwrap.dedent(program) + "\nprint(accepted, refused)\n"
-    command = [sys.executable, "-c", source, str(PLANS)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    result = run_program(source, PLANS)
     assert result.returncode == 0, result.stderr
     accepted, refused = map(int, result.stdout.split())
     return accepted, refused
@@ -77,6 +74,5 @@ def test_plans_with_any_bit_flipped() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_any_text_is_a_layout_or_a_layout_error(seed: int) -> None:
-    command = [sys.executable, "-m", "tests.corpus.try_layouts", "--count", "200", "--seed", str(seed)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
+    result = run_python("-m", "tests.corpus.try_layouts", "--count", 200, "--seed", seed, cwd=ROOT)
     assert result.stdout.endswith(" 200 mutations, 0 of them went wrong\n"), result.stdout + result.stderr

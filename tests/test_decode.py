@@ -15,7 +15,7 @@ from binfeed.values import compute_dtype
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Array, assert_identical, random_records
+from tests.helpers import Array, assert_identical, random_records
 
 NUMPY_TYPES = [name for name in OUTPUT_TYPES if name not in ("bool", "bfloat16")]
 #: Types that NumPy has, and those that it has not.

@@ -17,21 +17,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Array, WriteFiles, assert_identical, random_records
+from tests.helpers import Array, assert_identical
 
 RECORD = np.dtype([("id", "<u4"), ("price", ">i8"), ("image", "u1", (2, 3)), ("tag", "S30")])
 FEATURES = {"image": bf.field("image").div(255), "price": bf.field("price").scale(1e-9), "tag": bf.field("tag")}
 COUNTS = [30, 1, 69]
-
-
-@pytest.fixture
-def records() -> Array:
-    return random_records(RECORD, sum(COUNTS))
-
-
-@pytest.fixture
-def paths(records: Array, write_files: WriteFiles) -> list[Path]:
-    return write_files(*np.split(records, np.cumsum(COUNTS)[:-1]), header=b"head", footer=b"feet!")
+LAYOUT = bf.Layout(RECORD, header_bytes=4, footer_bytes=5)
 
 
 @pytest.fixture
@@ -64,13 +55,12 @@ def test_decode_takes_large_records_and_long_strings() -> None:
 
 
 def test_decode_takes_whole_files(paths: list[Path], expected: Any) -> None:
-    layout = bf.Layout(RECORD, header_bytes=4, footer_bytes=5)
     contents = tf.stack([tf.io.read_file(str(path)) for path in paths])
-    assert_identical(as_numpy(bft.decode(contents, layout, FEATURES, many=True)), expected)
+    assert_identical(as_numpy(bft.decode(contents, LAYOUT, FEATURES, many=True)), expected)
     with pytest.raises(
         tf.errors.InvalidArgumentError, match=r"string 1 of 3 bytes is not a whole number of records of 48"
     ):
-        bft.decode(tf.constant([b"headfeet!", b"cut"]), layout, FEATURES, many=True)
+        bft.decode(tf.constant([b"headfeet!", b"cut"]), LAYOUT, FEATURES, many=True)
 
 
 def test_decode_names_the_string_of_another_size(records: Array) -> None:
@@ -148,14 +138,11 @@ def test_the_errors_are_tensorflows(paths: list[Path]) -> None:
 @pytest.mark.parametrize("reads", [None, 1, 2])
 def test_with_a_layout_it_gives_decoded_batches(paths: list[Path], reads: int | None) -> None:
     names = list(map(str, paths))
-    layout = bf.Layout(RECORD, header_bytes=4, footer_bytes=5)
     options: dict[str, Any] = {"layout": RECORD, "features": FEATURES, "batch_size": 32, "num_parallel_reads": reads}
-    expected = list(bf.open(paths, layout, FEATURES).to_tf_dataset(32, cycle_length=reads or 1).as_numpy_iterator())
+    expected = list(bf.open(paths, LAYOUT, FEATURES).to_tf_dataset(32, cycle_length=reads or 1).as_numpy_iterator())
     for filenames in (names, tf.constant(names), tf.data.Dataset.from_tensor_slices(names)):
         found = list(bft.FixedLengthRecordDataset(filenames, 48, 4, 5, **options).as_numpy_iterator())
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            assert_identical(one, other)
+        assert_identical(found, expected)
     with pytest.raises(bf.LayoutError, match="record_bytes is 47, but the layout's records have 48"):
         bft.FixedLengthRecordDataset(names, 47, layout=RECORD)
     with pytest.raises(ValueError, match="header_bytes must be at least 0, not -1"):

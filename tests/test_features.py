@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from binfeed.planning import plan_features
 
-from tests.conftest import assert_identical
+from tests.helpers import assert_identical
 
 LAYOUT = bf.Layout(
     [

@@ -13,7 +13,7 @@ from binfeed.planning import plan_features
 from binfeed.reader import open_with
 from binfeed.schedule import make_schedule
 
-from tests.conftest import Array, WriteFiles, assert_identical
+from tests.helpers import Array, WriteFiles, assert_identical
 
 SAMPLES = 20
 

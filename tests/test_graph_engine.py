@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import runpy
 import socket
 import subprocess
 import sys
@@ -21,33 +22,14 @@ import tensorflow as tf
 from binfeed import reference
 from binfeed.tensorflow import dataset as engines
 from binfeed.tensorflow import ops
+from tensorflow.python.data.experimental.ops.data_service_ops import _distribute
 
-from tests.conftest import Array, WriteFiles, assert_identical, random_records
+from tests.helpers import ROOT, Array, assert_identical, ids, ids_by_batch, mappings
 
 RECORD = np.dtype([("id", "<u4"), ("price", ">i8"), ("image", "u1", (3, 4, 4)), ("tag", "S5"), ("raw", "V3")])
-COUNT = 1000
-
-
-@pytest.fixture
-def records() -> Array:
-    made = random_records(RECORD, COUNT).copy()
-    made["id"] = np.arange(COUNT)
-    return made
-
-
-@pytest.fixture
-def paths(records: Array, write_files: WriteFiles) -> list[Path]:
-    return write_files(*np.split(records, [300, 310, 620]))
-
-
-@pytest.fixture
-def reader(paths: list[Path]) -> bf.Reader:
-    return bf.open(paths, RECORD)
-
-
-def ids(dataset: tf.data.Dataset) -> list[int]:
-    found = [batch["id"] for batch in dataset.as_numpy_iterator()]
-    return np.concatenate(found).tolist() if found else []
+LAYOUT = bf.Layout(RECORD)
+COUNTS = [300, 10, 310, 380]
+COUNT = sum(COUNTS)
 
 
 def read_batch(number: int, passed_epochs: int = 0, seed: int = 0, **attributes: Any) -> Any:
@@ -127,23 +109,19 @@ def test_the_reader_may_be_closed(reader: bf.Reader) -> None:
     assert ids(dataset) == list(range(COUNT))
 
 
-def open_mappings(path: Path) -> int:
-    return Path("/proc/self/maps").read_text().count(str(path))
-
-
 def test_files_are_mapped_once_and_unmapped_with_the_last_dataset(paths: list[Path]) -> None:
     def read() -> None:
         with bf.open(paths, RECORD) as reader:
             first, second = iter(graph(reader, 50)), iter(graph(reader, 50))
             next(first), next(second)
-            assert open_mappings(paths[0]) == 1
+            assert mappings(paths[0]) == 1
 
     read()
     for _ in range(100):  # iterators end in their own time
-        if open_mappings(paths[0]) == 0:
+        if mappings(paths[0]) == 0:
             break
         time.sleep(0.05)
-    assert open_mappings(paths[0]) == 0
+    assert mappings(paths[0]) == 0
 
 
 @pytest.mark.parametrize("options", [{}, {"shuffle": True, "seed": 3, "epochs": 2}, {"shuffle": "block", "seed": 3}])
@@ -151,7 +129,7 @@ def test_files_are_mapped_once_and_unmapped_with_the_last_dataset(paths: list[Pa
 def test_a_checkpoint_in_mid_epoch_goes_on_exactly(
     reader: bf.Reader, tmp_path: Path, options: dict[str, Any], batch_size: int, taken: int
 ) -> None:
-    expected = [batch["id"].tolist() for batch in reader.batches(batch_size, **options)]
+    expected = ids_by_batch(reader.batches(batch_size, **options))
     dataset = graph(reader, batch_size, **options)
     iterator = iter(dataset)
     for _ in range(taken):
@@ -161,7 +139,7 @@ def test_a_checkpoint_in_mid_epoch_goes_on_exactly(
 
     other = iter(graph(reader, batch_size, **options))
     tf.train.Checkpoint(iterator=other).restore(saved)
-    assert [batch["id"].numpy().tolist() for batch in other] == expected[taken:]
+    assert ids_by_batch(other) == expected[taken:]
 
 
 @pytest.mark.parametrize("options", [{"shuffle": True}, {"shuffle": "block", "epochs": 2}])
@@ -173,25 +151,25 @@ def test_a_checkpoint_knows_the_seed(
     for _ in range(taken + 1):
         next(iterator)
     saved = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "checkpoint"))
-    expected = [batch["id"].numpy().tolist() for batch in iterator]
+    expected = ids_by_batch(iterator)
 
     other = iter(graph(reader, batch_size, **options))  # which draws a seed of its own
     tf.train.Checkpoint(iterator=other).restore(saved)
-    assert [batch["id"].numpy().tolist() for batch in other] == expected
+    assert ids_by_batch(other) == expected
 
 
 def test_a_checkpoint_knows_the_iteration(reader: bf.Reader, tmp_path: Path) -> None:
     def repeated() -> Iterator[Any]:
         return iter(graph(reader, 10, shuffle=True, seed=1, num_parallel_calls=1, prefetch=1).repeat(3))
 
-    expected = [batch["id"].numpy().tolist() for batch in repeated()]
+    expected = ids_by_batch(repeated())
     iterator = repeated()
     for _ in range(130):
         next(iterator)
     saved = tf.train.Checkpoint(iterator=iterator).save(str(tmp_path / "checkpoint"))
     other = repeated()
     tf.train.Checkpoint(iterator=other).restore(saved)
-    assert [batch["id"].numpy().tolist() for batch in other] == expected[130:]
+    assert ids_by_batch(other) == expected[130:]
 
 
 def test_a_keras_backup_goes_on(paths: list[Path], tmp_path: Path) -> None:
@@ -275,6 +253,8 @@ def test_memory_stays_flat_over_many_epochs(tmp_path: Path) -> None:
 
 # Past one process.
 
+servers = tf.data.experimental.service
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -282,31 +262,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def server(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    with subprocess.Popen(
-        [sys.executable, "-m", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            while not (line := process.stdout.readline()).endswith("ready\n"):
-                assert line, "the server ended before it was ready"
-            yield process
-        finally:
-            process.kill()
-
-
-def worker(dispatcher: int, port: int) -> Any:
-    return server("binfeed.tensorflow.worker", "--dispatcher", f"localhost:{dispatcher}", "--port", str(port))
-
-
-def distributed(dataset: tf.data.Dataset, address: str, policy: str) -> tf.data.Dataset:
-    return dataset.apply(tf.data.experimental.service.distribute(processing_mode=policy, service=address))
+def distributed(dataset: tf.data.Dataset, address: str) -> tf.data.Dataset:
+    """By dynamic sharding; what is public looks for tasks, and for the end, once a second."""
+    return dataset.apply(_distribute(servers.ShardingPolicy.DYNAMIC, address, task_refresh_interval_hint_ms=20))
 
 
 def test_a_feature_may_select_nothing(paths: list[Path]) -> None:
@@ -316,46 +274,65 @@ def test_a_feature_may_select_nothing(paths: list[Path]) -> None:
     assert ids(dataset) == list(range(COUNT))
 
 
-DYNAMIC = tf.data.experimental.service.ShardingPolicy.DYNAMIC
+def start_dispatcher() -> Any:
+    # Jobs that nobody reads any more end at once: else workers would go on with them, and wait for their end.
+    config = servers.DispatcherConfig(job_gc_check_interval_ms=100, job_gc_timeout_ms=100)
+    return servers.DispatchServer(config)
 
 
-def test_workers_of_tf_data_service_share_an_epoch(reader: bf.Reader) -> None:
-    dispatcher, *ports = (free_port() for _ in range(3))
-    address = f"grpc://localhost:{dispatcher}"
-    with (
-        server("binfeed.tensorflow.dispatcher", "--port", str(dispatcher)),
-        worker(dispatcher, ports[0]) as first,
-        worker(dispatcher, ports[1]),
-    ):
-        dataset = graph(reader, 10, shuffle=True, seed=4)
-        for _ in range(2):
-            found = ids(distributed(dataset, address, DYNAMIC))
-            assert sorted(found) == list(range(COUNT))  # every record exactly once
-        assert found[:10] in np.reshape(reference.shuffled(COUNT, 4, 0), (-1, 10)).tolist()
-
-        # A worker is lost. Dynamic sharding visits at most once: when the worker is back, at the same address, the
-        # epoch ends without the batches that it had taken, and with all others.
-        batches = iter(distributed(graph(reader, 1), address, DYNAMIC))
-        found = [int(next(batches)["id"][0]) for _ in range(50)]
-        first.kill()
-        first.wait()
-        found += [int(next(batches)["id"][0]) for _ in range(50)]  # from the other one
-        with worker(dispatcher, ports[0]):
-            found += [int(batch["id"][0]) for batch in batches]
-        assert len(set(found)) == len(found)
-        assert len(found) > COUNT // 2
+def start_worker(dispatcher: Any) -> Any:
+    address = dispatcher.target.removeprefix("grpc://")
+    return servers.WorkerServer(servers.WorkerConfig(dispatcher_address=address, heartbeat_interval_ms=100))
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
     """The address of a dispatcher with two workers, all within this process."""
-    servers = tf.data.experimental.service
-    dispatcher = servers.DispatchServer()
-    address = dispatcher.target.removeprefix("grpc://")
-    workers = [servers.WorkerServer(servers.WorkerConfig(dispatcher_address=address)) for _ in range(2)]
+    dispatcher = start_dispatcher()
+    workers = [start_worker(dispatcher) for _ in range(2)]
     yield dispatcher.target
     for each in workers:
         each._stop()
+
+
+@contextmanager
+def worker_process(dispatcher: str, port: int) -> Iterator[subprocess.Popen[str]]:
+    """A worker that is ready, in a process of its own."""
+    module = ["-m", "binfeed.tensorflow.worker", "--dispatcher", dispatcher.removeprefix("grpc://")]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    with subprocess.Popen([sys.executable, *module, "--port", str(port)], **pipes, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            while not (line := process.stdout.readline()).endswith("ready\n"):
+                assert line, "the worker ended before it was ready"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_workers_of_tf_data_service_share_an_epoch(reader: bf.Reader) -> None:
+    dispatcher, port = start_dispatcher(), free_port()
+    with worker_process(dispatcher.target, port) as first:
+        other = start_worker(dispatcher)
+        dataset = graph(reader, 10, shuffle=True, seed=4)
+        for _ in range(2):
+            found = ids(distributed(dataset, dispatcher.target))
+            assert sorted(found) == list(range(COUNT))  # every record exactly once
+        assert found[:10] in np.reshape(reference.shuffled(COUNT, 4, 0), (-1, 10)).tolist()
+
+        # A worker is lost. Dynamic sharding visits at most once: when the worker is back, at the same address, the
+        # epoch ends without the batches that it had taken, and with all others.
+        batches = iter(distributed(graph(reader, 1), dispatcher.target))
+        found = [int(next(batches)["id"][0]) for _ in range(50)]
+        first.kill()
+        first.wait()
+        found += [int(next(batches)["id"][0]) for _ in range(50)]  # from the other one
+        with worker_process(dispatcher.target, port):
+            found += [int(batch["id"][0]) for batch in batches]
+        assert len(set(found)) == len(found)
+        assert len(found) > COUNT // 2
+    other._stop()
 
 
 @pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"shuffle": "block"}, {"shuffle": True, "epochs": 3}])
@@ -367,13 +344,13 @@ def test_dynamic_sharding_gives_each_record_once(
     next(iter(dataset))  # an iteration here is none of the workers'
     expected = sorted([*range(COUNT)] * options.get("epochs", 1))
     for _ in range(2):
-        assert sorted(ids(distributed(dataset, service, DYNAMIC))) == expected
-    assert sorted(ids(distributed(dataset.repeat(2), service, DYNAMIC))) == sorted(2 * expected)
+        assert sorted(ids(distributed(dataset, service))) == expected
+    assert sorted(ids(distributed(dataset.repeat(2), service))) == sorted(2 * expected)
 
 
 def test_an_endless_dataset_is_shared_out(reader: bf.Reader, service: str) -> None:
     dataset = graph(reader, 100, shuffle=True, epochs=None)
-    found = ids(distributed(dataset, service, DYNAMIC).take(1000))
+    found = ids(distributed(dataset, service).take(1000))
     assert len(found) == 1000 * 100
     assert len(set(found)) == COUNT
 
@@ -386,13 +363,13 @@ def test_any_part_of_a_dataset_is_that_of_its_batches(
 ) -> None:
     options = {"shuffle": True, "seed": 5, "epochs": epochs, "reshuffle_each_iteration": False, **options}
     dataset = graph(reader, batch_size, **options).take(2000)
-    batches = [batch["id"].tolist() for batch in dataset.as_numpy_iterator()]
+    batches = ids_by_batch(dataset)
     assert len(batches) == int(dataset.cardinality())
     for skipped, taken, shards, shard in [(0, 5, 1, 0), (3, 200, 1, 0), (1, -1, 3, 2), (141, 30, 2, 1), (-1, 3, 1, 0)]:
         part = dataset.skip(skipped).take(taken).shard(shards, shard)
         expected = batches[skipped if skipped >= 0 else len(batches) :]
         expected = expected[: taken if taken >= 0 else len(expected)][shard::shards]
-        assert [batch["id"].tolist() for batch in part.as_numpy_iterator()] == expected
+        assert ids_by_batch(part) == expected
         assert int(part.cardinality()) == len(expected)
 
 
@@ -413,17 +390,17 @@ def test_iterations_do_not_wrap_around(reader: bf.Reader) -> None:
         next(dataset.as_numpy_iterator())
 
 
-def test_the_example_of_the_service_runs() -> None:
-    example = Path(__file__).parent.parent / "examples" / "service.py"
-    result = subprocess.run([sys.executable, example], capture_output=True, text=True, check=False, timeout=240)
-    assert "each once: True" in result.stdout, result.stderr
+def test_the_example_of_the_service_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(ROOT / "examples" / "service.py"), run_name="__main__")
+    assert "each once: True" in capsys.readouterr().out
 
 
-def test_servers_check_their_arguments() -> None:
-    command = [sys.executable, "-m", "binfeed.tensorflow.worker", "--dispatcher", "localhost"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 2
-    assert "'localhost' is not HOST:PORT" in result.stderr
+def test_servers_check_their_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["worker", "--dispatcher", "localhost"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("binfeed.tensorflow.worker", run_name="__main__")
+    assert ended.value.code == 2
+    assert "'localhost' is not HOST:PORT" in capsys.readouterr().err
 
 
 RANK = """
@@ -473,7 +450,7 @@ def test_each_rank_of_a_multi_worker_strategy_reads_its_shard(paths: list[Path])
 def test_datasets_of_other_seeds_share_a_reader(paths: list[Path], reader: bf.Reader) -> None:
     iterators = [iter(graph(reader, 10, shuffle=True, seed=seed)) for seed in range(5)]
     assert len({tuple(next(iterator)["id"].numpy()) for iterator in iterators}) == 5
-    assert open_mappings(paths[0]) <= 1
+    assert mappings(paths[0]) <= 1
 
 
 def test_strings_count_as_tensors_have_them(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import assert_identical
+from tests.helpers import ROOT, assert_identical
 
 UP_TO_2_62 = st.integers(0, 2**62)
 
@@ -352,7 +352,7 @@ def test_yaml_that_is_no_layout(text: str, words: str, tmp_path: Path) -> None:
 
 
 def test_every_type_of_the_guides_table_is_one() -> None:
-    guide = (Path(__file__).parents[1] / "docs" / "guide.md").read_text()
+    guide = (ROOT / "docs" / "guide.md").read_text()
     table = guide[guide.index("| elements |") : guide.index("Packed integers are arrays")]
     rows = [row.split("|")[2] for row in table.splitlines()[2:] if row]
     spellings = [spelling for row in rows for spelling in re.findall("`([^`]+)`", row)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import mmap
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from binfeed import reference
 from binfeed.element_types import OUTPUT_TYPES
 from binfeed.reader import open_with
 
-from tests.conftest import assert_identical
+from tests.helpers import assert_identical, run_program
 
 PAGE = mmap.PAGESIZE
 TYPES = ["u1", ">i2", "<u3", ">i5", "<u6", ">u7", "<f2", "<bfloat16", ">f4", "<ibm32", "<f8", "(8)>uint12", "(5)<u3"]
@@ -88,9 +87,7 @@ def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
                 return True
             return False
     """
-    source = textwrap.dedent(prelude) + textwrap.dedent(program)
-    command = [sys.executable, "-c", source, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return run_program(textwrap.dedent(prelude) + textwrap.dedent(program), *arguments)
 
 
 def check(program: str, *arguments: object) -> None:

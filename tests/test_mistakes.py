@@ -10,8 +10,6 @@ import lzma
 import mmap
 import os
 import pickle
-import subprocess
-import sys
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -23,7 +21,7 @@ import numpy as np
 import pytest
 from binfeed.features import Feature
 
-from tests.conftest import WriteFiles, assert_identical
+from tests.helpers import WriteFiles, assert_identical, run_python
 
 HUGE = 10**5000  # of more digits than Python writes out
 LONG = 100_000
@@ -378,9 +376,7 @@ def test_a_missing_package_is_named_with_the_extra_that_installs_it(
     module: str, program: str, extra: str, tmp_path: Path
 ) -> None:
     source = f"import sys; sys.modules[{module!r}] = None; import binfeed as bf; {program}"
-    result = subprocess.run(
-        [sys.executable, "-c", source], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60
-    )
+    result = run_python("-c", source, cwd=tmp_path)
     assert result.stderr.splitlines()[-1].startswith("ImportError: ")
     assert result.stderr.splitlines()[-1].endswith(f": pip install 'binfeed[{extra}]'")
 

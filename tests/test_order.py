@@ -10,7 +10,7 @@ from binfeed import _core, reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Array
+from tests.helpers import Array
 
 COUNTS = st.lists(st.integers(0, 9), min_size=1, max_size=7)
 

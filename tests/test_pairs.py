@@ -17,7 +17,6 @@ from binfeed.reader import open_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Array, assert_identical
 from tests.differential import (
     check_batches,
     check_dataset,
@@ -28,6 +27,7 @@ from tests.differential import (
     samples_of,
     settled,
 )
+from tests.helpers import Array, assert_identical
 from tests.strategies import (
     OPERATIONS,
     TYPES,

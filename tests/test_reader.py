@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import gc
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,29 +11,11 @@ import binfeed as bf
 import numpy as np
 import pytest
 
-from tests.conftest import Array, WriteFiles, assert_identical, random_records
+from tests.helpers import Array, WriteFiles, assert_identical, mappings, random_records, run_program
 
 RECORD = np.dtype([("id", "<u4"), ("x", ">f4", (3,)), ("tag", "S2")])
-
-
-@pytest.fixture
-def records() -> Array:
-    made = random_records(RECORD, 100).copy()
-    made["id"] = np.arange(100)
-    return made
-
-
-@pytest.fixture
-def paths(records: Array, write_files: WriteFiles) -> list[Path]:
-    """The records in files of 40, 1, 0 and 59, with a header and a footer."""
-    parts = np.split(records, [40, 41, 41])
-    return write_files(*parts, header=b"head" * 4, footer=b"foot")
-
-
-@pytest.fixture
-def reader(paths: list[Path]) -> Iterator[bf.Reader]:
-    with bf.open(paths, bf.Layout(RECORD, header_bytes=16, footer_bytes=4)) as opened:
-        yield opened
+LAYOUT = bf.Layout(RECORD, header_bytes=16, footer_bytes=4)
+COUNTS = [40, 1, 0, 59]
 
 
 def as_dict(records: Array) -> dict[str, Array]:
@@ -167,7 +146,7 @@ def test_bytes_in_memory_are_not_copied_and_kept_alive() -> None:
 
 
 def test_a_batch_outlives_its_reader(paths: list[Path], records: Array) -> None:
-    reader = bf.open(paths, bf.Layout(RECORD, header_bytes=16, footer_bytes=4))
+    reader = bf.open(paths, LAYOUT)
     batch = reader[:]
     reader.close()
     del reader
@@ -189,19 +168,15 @@ def test_a_closed_reader_says_so(reader: bf.Reader) -> None:
 
 
 def test_files_are_unmapped_when_closed(paths: list[Path]) -> None:
-    def mapped() -> list[str]:
-        return [line for line in Path("/proc/self/maps").read_text().splitlines() if str(paths[0].parent) in line]
-
-    if not Path("/proc/self/maps").exists():
-        pytest.skip("this system does not list its mappings")
-    reader = bf.open(paths, bf.Layout(RECORD, header_bytes=16, footer_bytes=4))
-    assert mapped() == []
+    folder = paths[0].parent
+    reader = bf.open(paths, LAYOUT)
+    assert mappings(folder) == 0
     reader[0]
-    assert len(mapped()) == 1
+    assert mappings(folder) == 1
     reader[:]
-    assert len(mapped()) == 3  # one of the four has no records
+    assert mappings(folder) == 3  # one of the four has no records
     reader.close()
-    assert mapped() == []
+    assert mappings(folder) == 0
 
 
 def test_many_files_need_no_descriptors(tmp_path: Path) -> None:
@@ -264,7 +239,7 @@ def test_many_threads_read_the_same_reader(reader: bf.Reader, records: Array) ->
 
 def test_closing_while_others_read_ends_in_data_or_a_clear_error(paths: list[Path], records: Array) -> None:
     for _ in range(20):
-        reader = bf.open(paths, bf.Layout(RECORD, header_bytes=16, footer_bytes=4))
+        reader = bf.open(paths, LAYOUT)
         expected = as_dict(records)
         outcomes: list[bool] = []
 
@@ -325,33 +300,33 @@ def test_buffers_are_aligned_and_recycled() -> None:
     assert len({array.ctypes.data for array in held}) == 3
 
 
-POOL_PROGRAM = """
-import numpy as np, binfeed as bf
-from binfeed import _core
-
-MEGABYTE = 1 << 20
-reader = bf.open(np.zeros(1 << 30, "u1"), np.dtype(("u1", (MEGABYTE,))))
-held = [reader[i] for i in range(600)]
-kept, lent = _core.buffer_pool_bytes()
-assert kept == 0 and 600 * MEGABYTE <= lent < 700 * MEGABYTE, (kept, lent)
-del held
-kept, lent = _core.buffer_pool_bytes()
-assert 500 * MEGABYTE < kept <= 512 * MEGABYTE and lent == 0, (kept, lent)
-last = reader[:100]
-kept, lent = _core.buffer_pool_bytes()
-del last  # makes room for itself
-kept, lent = _core.buffer_pool_bytes()
-assert 500 * MEGABYTE < kept <= 512 * MEGABYTE, (kept, lent)
-survivor = reader[0]
-reader.close()
-assert _core.buffer_pool_bytes() == (0, MEGABYTE), _core.buffer_pool_bytes()
-del survivor
-assert _core.buffer_pool_bytes() == (0, 0)
-"""
-
-
 def test_the_pool_is_bounded_and_empty_without_readers() -> None:
-    subprocess.run([sys.executable, "-c", POOL_PROGRAM], check=True)
+    result = run_program(
+        """
+        import numpy as np, binfeed as bf
+        from binfeed import _core
+
+        MEGABYTE = 1 << 20
+        reader = bf.open(np.zeros(1 << 30, "u1"), np.dtype(("u1", (MEGABYTE,))))
+        held = [reader[i] for i in range(600)]
+        kept, lent = _core.buffer_pool_bytes()
+        assert kept == 0 and 600 * MEGABYTE <= lent < 700 * MEGABYTE, (kept, lent)
+        del held
+        kept, lent = _core.buffer_pool_bytes()
+        assert 500 * MEGABYTE < kept <= 512 * MEGABYTE and lent == 0, (kept, lent)
+        last = reader[:100]
+        kept, lent = _core.buffer_pool_bytes()
+        del last  # makes room for itself
+        kept, lent = _core.buffer_pool_bytes()
+        assert 500 * MEGABYTE < kept <= 512 * MEGABYTE, (kept, lent)
+        survivor = reader[0]
+        reader.close()
+        assert _core.buffer_pool_bytes() == (0, MEGABYTE), _core.buffer_pool_bytes()
+        del survivor
+        assert _core.buffer_pool_bytes() == (0, 0)
+        """
+    )
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_view_keeps_its_buffer(records: Array) -> None:

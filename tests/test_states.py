@@ -18,7 +18,7 @@ from binfeed import state as states
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import WriteFiles
+from tests.helpers import WriteFiles
 
 PAGE = 4096
 SIZE = 200

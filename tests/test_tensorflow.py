@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from binfeed.tensorflow import generator, graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Array, WriteFiles, assert_identical, random_records
+from tests.helpers import Array, WriteFiles, assert_identical, random_records
 
 RECORD = np.dtype([("label", "u1"), ("image", "u1", (3, 4, 4)), ("price", ">i8"), ("id", "<u4")])
 FEATURES = {
@@ -27,24 +26,8 @@ FEATURES = {
     "label": bf.field("label").cast("int32"),
     "id": bf.field("id"),
 }
-
-
-@pytest.fixture
-def records() -> Array:
-    made = random_records(RECORD, 1000).copy()
-    made["id"] = np.arange(1000)
-    return made
-
-
-@pytest.fixture
-def paths(records: Array, write_files: WriteFiles) -> list[Path]:
-    return write_files(*np.split(records, [300, 310, 620]))
-
-
-@pytest.fixture
-def reader(paths: list[Path]) -> Iterator[bf.Reader]:
-    with bf.open(paths, RECORD, FEATURES) as opened:
-        yield opened
+LAYOUT = bf.Layout(RECORD)
+COUNTS = [300, 10, 310, 380]
 
 
 @pytest.fixture(params=["generator", "graph", "graph in chunks"])
@@ -57,12 +40,6 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 def elements(dataset: tf.data.Dataset) -> list[Any]:
     return list(dataset.as_numpy_iterator())
-
-
-def assert_same_batches(found: list[Any], expected: list[Any]) -> None:
-    assert len(found) == len(expected)
-    for one, other in zip(found, expected, strict=True):
-        assert_identical(one, other)
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 10_000, 1 << 24])
@@ -82,7 +59,7 @@ def test_the_batches_are_those_of_numpy_whatever_the_lanes_and_chunks(
     expected = list(reader.batches(32, drop_remainder=drop_remainder, **order))
     dataset = reader.to_tf_dataset(32, drop_remainder=drop_remainder, num_parallel_calls=lanes, engine=engine, **order)
     assert int(dataset.cardinality()) == len(expected)
-    assert_same_batches(elements(dataset), expected)
+    assert_identical(elements(dataset), expected)
 
 
 @settings(max_examples=25)
@@ -110,7 +87,7 @@ def test_any_cut_into_batches_chunks_and_epochs(
                 batch_size, drop_remainder=drop_remainder, epochs=epochs, num_parallel_calls=lanes, engine=engine
             )
             assert int(dataset.cardinality()) == len(expected)
-            assert_same_batches(elements(dataset), expected)
+            assert_identical(elements(dataset), expected)
 
 
 ORDERS: dict[str, dict[str, Any]] = {
@@ -137,7 +114,7 @@ def test_every_order_is_that_of_numpy(reader: bf.Reader, order: str, cut: str, e
     expected = list(reader.batches(32, **options))
     dataset = reader.to_tf_dataset(32, **options, engine=engine)
     assert int(dataset.cardinality()) == len(expected)
-    assert_same_batches(elements(dataset), expected)
+    assert_identical(elements(dataset), expected)
 
 
 @pytest.mark.parametrize("cut", CUTS)
@@ -149,8 +126,8 @@ def test_a_dataset_begins_at_a_state(reader: bf.Reader, order: str, cut: str, gi
     dataset = reader.to_tf_dataset(32, **options, state=batches.state(), engine=engine)
     expected = list(batches)
     assert int(dataset.cardinality()) == len(expected)
-    assert_same_batches(elements(dataset), expected)
-    assert_same_batches(elements(dataset), expected)  # and each time again
+    assert_identical(elements(dataset), expected)
+    assert_identical(elements(dataset), expected)  # and each time again
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
@@ -158,9 +135,9 @@ def test_iterating_again_goes_on_with_new_orders(reader: bf.Reader, epochs: int,
     dataset = reader.to_tf_dataset(100, shuffle=True, seed=3, epochs=epochs, engine=engine)
     batches = reader.batches(100, shuffle=True, seed=3, epochs=3 * epochs)
     for _ in range(2):
-        assert_same_batches(elements(dataset), [next(batches) for _ in range(10 * epochs)])
+        assert_identical(elements(dataset), [next(batches) for _ in range(10 * epochs)])
     # An iteration that was given up takes its epochs with it.
-    assert_same_batches(elements(dataset.take(3)), [next(batches) for _ in range(3)])
+    assert_identical(elements(dataset.take(3)), [next(batches) for _ in range(3)])
     assert next(iter(dataset.as_numpy_iterator()))["id"].tolist() != next(batches)["id"].tolist()
 
 
@@ -268,7 +245,7 @@ def test_zipped_readers_are_tuples(paths: list[Path], records: Array) -> None:
         tf.TensorSpec((None, 4, 4, 3), tf.float32),
         tf.TensorSpec((None,), tf.uint8),
     )
-    assert_same_batches(elements(dataset), list(pair.batches(64, cycle_length=2)))
+    assert_identical(elements(dataset), list(pair.batches(64, cycle_length=2)))
 
 
 def test_repeat_without_end(reader: bf.Reader, engine: str) -> None:
@@ -383,7 +360,7 @@ def test_types_that_numpy_has_not() -> None:
     reader = bf.open(data, layout, features)
     dataset = reader.to_tf_dataset(32)
     assert dataset.element_spec["half"] == tf.TensorSpec((32,), tf.bfloat16)
-    assert_same_batches(elements(dataset), list(reader.batches(32)))
+    assert_identical(elements(dataset), list(reader.batches(32)))
 
 
 @pytest.mark.parametrize("per_chunk", [1, 4])

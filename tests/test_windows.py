@@ -12,7 +12,7 @@ from binfeed.reader import open_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Array, WriteFiles, assert_identical, random_records
+from tests.helpers import Array, WriteFiles, assert_identical, random_records
 
 RECORD = np.dtype([("id", "<u4"), ("price", ">i8"), ("bids", "<f4", (2, 3))])
 FEATURES = {"id": bf.field("id"), "bids": bf.field("bids").div(3).transpose(1, 0), "price": bf.field("price").scale(2)}

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
-
-# Before TensorFlow is imported, which reads it then.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import argparse
-import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+from binfeed.bench.quiet import quiet_import
+from binfeed.bench.table import console, table_of
 
 from benchmarks.machine import machine
-from benchmarks.orders import experiments
-from benchmarks.report import OURS_COLOR, PEER_COLOR, pyplot
+from benchmarks.report import OURS_COLOR, PEER_COLOR, pyplot, write_json
 from benchmarks.workloads.ticks import tick_files
+
+with quiet_import():
+    from benchmarks.orders import experiments
 
 EXPERIMENTS = ("shuffles", "scaling", "windows", "cold", "blocks")
 
@@ -42,15 +39,12 @@ def run(name: str, folder: Path, records: int, rounds: int) -> experiments.Resul
 
 def print_tables(results: dict[str, experiments.Results]) -> None:
     """A table per experiment."""
-    console = Console(width=120)
     for name, result in results.items():
-        table = Table(title=(getattr(experiments, name).__doc__ or "").splitlines()[0], title_justify="left")
         rows = rows_of(result)
-        for column in rows[0]:
-            table.add_column(column, justify="left" if column == "" else "right")
+        table = table_of((getattr(experiments, name).__doc__ or "").splitlines()[0], tuple(rows[0]))
         for row in rows:
             table.add_row(*map(_shown, row.values()))
-        console.print(table)
+        console().print(table)
 
 
 def rows_of(result: experiments.Results) -> list[dict[str, Any]]:
@@ -105,8 +99,7 @@ def main() -> None:
     print_tables(results)
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
-        content = json.dumps({"machine": machine(), **results}, indent=2)
-        (options.output / "orders.json").write_text(content + "\n")
+        write_json(options.output / "orders.json", {"machine": machine(), **results})
         if "scaling" in results:
             draw_scaling(options.output / "orders.png", results["scaling"]["sizes"])
 

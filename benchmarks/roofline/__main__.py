@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import json
 import statistics
 import subprocess
 import tempfile
@@ -19,13 +18,12 @@ import binfeed as bf
 import numpy as np
 import numpy.typing as npt
 from binfeed import _core
+from binfeed.bench.table import console, table_of
 from binfeed.machine import processors
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from benchmarks.machine import machine
-from benchmarks.report import pyplot
+from benchmarks.report import pyplot, write_json
 from benchmarks.roofline.cases import Case, cases
 
 FLAGS = ["-std=c++20", "-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
@@ -177,15 +175,14 @@ def memory_bandwidth(megabytes: int, rounds: int) -> dict[str, float]:
 
 def print_table(bandwidth: dict[str, float], results: list[Result]) -> None:
     title = f"memcpy {bandwidth['memcpy']:.1f} GB/s in and out, memset {bandwidth['memset']:.1f} GB/s out"
-    table = Table(title=title, title_justify="left")
-    for column in ("workload", "bytes in", "out", "by hand GB/s", "binfeed", "ratio", "all threads", "of memcpy"):
-        table.add_column(column, justify="left" if column == "workload" else "right")
+    numbers = ("bytes in", "bytes out", "by hand", "binfeed", "ratio", "all threads", "of memcpy")
+    table = table_of(f"GB/s; {title}", ("workload", *numbers))
     table.add_column("bound by")
     for result in results:
         speeds = f"{result.by_hand:.1f}", f"{result.ours:.1f}", f"{result.ratio:.2f}", f"{result.ours_on_all:.1f}"
         sizes = str(result.bytes_in), str(result.bytes_out)
         table.add_row(result.title, *sizes, *speeds, f"{result.of_memcpy:.0%}", result.bound)
-    Console(width=140).print(table)
+    console().print(table)
 
 
 def draw(path: Path, bandwidth: dict[str, float], results: list[Result]) -> None:
@@ -227,7 +224,7 @@ def main() -> None:
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
         content = {"machine": machine(), "bandwidth": bandwidth, "results": [asdict(result) for result in results]}
-        (options.output / "roofline.json").write_text(json.dumps(content, indent=2) + "\n")
+        write_json(options.output / "roofline.json", content)
         draw(options.output / "roofline.png", bandwidth, results)
 
 

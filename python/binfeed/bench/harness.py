@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import math
 import multiprocessing
 import os
 import statistics
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,16 @@ CHECK_BATCH_SIZE = 64
 #: Seconds that a peer may take for what has no length of its own.
 PATIENCE = 900
 
+#: Lines that are shown of what a peer's process wrote before it failed.
+TAIL = 20
+
 #: Part of a turn that warms up.
 WARM_UP = 0.25
 
 #: Who takes longer than that many seconds to warm up is not asked again: what was read meanwhile is measured.
 SLOW = 5.0
+
+_LOG = logging.getLogger(__name__)
 
 #: TensorFlow on the processor, and quiet.
 _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -36,62 +43,51 @@ _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
 @dataclass
 class Measurement:
-    """One peer on one workload.
+    """One peer on one workload: the medians of its turns, and how far they are apart.
 
     Attributes:
         peer: its name, that of its module.
         title: what it does.
-        record_bytes: of the files, per sample.
         skipped: why there are no turns, if there are none.
         conversion: what it took to write files of its own format, if it has one.
-        turns: one per round.
+        turns: how many were measured.
+        rate: samples per second of the median turn.
+        slowest: samples per second of the slowest turn.
+        fastest: samples per second of the fastest turn.
+        mb_in: megabytes of the files per second.
+        mb_out: megabytes of arrays per second.
+        first_batch_ms: from asking for an iterator to its first batch.
+        cpu_us_per_sample: microseconds of all processors.
+        peak_mb: the most memory of all turns, with the pages of files that are mapped.
+        gives: ``"arrays"`` of NumPy or ``"tensors"`` of TensorFlow.
     """
 
     peer: str
     title: str
-    record_bytes: int
     skipped: str = ""
     conversion: Conversion | None = None
-    turns: list[Turn] = field(default_factory=list)
+    turns: int = 0
+    rate: float = 0.0
+    slowest: float = 0.0
+    fastest: float = 0.0
+    mb_in: float = 0.0
+    mb_out: float = 0.0
+    first_batch_ms: float = 0.0
+    cpu_us_per_sample: float = 0.0
+    peak_mb: float = 0.0
+    gives: str = ""
 
-    @property
-    def rates(self) -> list[float]:
-        """Samples per second of each turn."""
-        return [turn.samples / turn.seconds for turn in self.turns]
-
-    @property
-    def rate(self) -> float:
-        """Samples per second of the median turn."""
-        return statistics.median(self.rates)
-
-    def median(self, quantity: Callable[[Turn], float]) -> float:
-        """Of all turns."""
-        return statistics.median(map(quantity, self.turns))
-
-    @property
-    def first_batch_ms(self) -> float:
-        """From asking for an iterator to its first batch."""
-        return self.median(lambda turn: turn.first_batch_seconds * 1e3)
-
-    @property
-    def cpu_us_per_sample(self) -> float:
-        """Microseconds of all processors."""
-        return self.median(lambda turn: turn.cpu_seconds / turn.samples * 1e6)
-
-    @property
-    def peak_mb(self) -> float:
-        """Of memory, with the pages of files that are mapped."""
-        return max(turn.peak_bytes for turn in self.turns) / 1e6
-
-    @property
-    def mb_in(self) -> float:
-        """Of the files, per second."""
-        return self.rate * self.record_bytes / 1e6
-
-    @property
-    def mb_out(self) -> float:
-        """Of arrays, per second."""
-        return self.rate * self.turns[0].sample_bytes / 1e6
+    def summarize(self, turns: Sequence[Turn], record_bytes: int) -> None:
+        """Take over what the turns were, of a workload whose files have so many bytes per sample."""
+        rates = [turn.samples / turn.seconds for turn in turns]
+        self.turns = len(turns)
+        self.rate, self.slowest, self.fastest = statistics.median(rates), min(rates), max(rates)
+        self.mb_in = self.rate * record_bytes / 1e6
+        self.mb_out = self.rate * turns[0].sample_bytes / 1e6
+        self.first_batch_ms = statistics.median(turn.first_batch_seconds * 1e3 for turn in turns)
+        self.cpu_us_per_sample = statistics.median(turn.cpu_seconds / turn.samples * 1e6 for turn in turns)
+        self.peak_mb = max(turn.peak_bytes for turn in turns) / 1e6
+        self.gives = turns[0].gives
 
 
 class Peer:
@@ -103,6 +99,7 @@ class Peer:
         self._threads = threads
         self._process: Any = None
         self._connection: Any = None
+        self._output: Any = None
 
     def title(self) -> str:
         """What it does."""
@@ -146,6 +143,7 @@ class Peer:
             self._process.join(5)
             self._process.kill()
             self._process = None
+            self._output.close()
 
     def _call(self, patience: float, method: str, *arguments: Any) -> Any:
         self._start()
@@ -153,22 +151,29 @@ class Peer:
             self._connection.send((method, arguments))
             answer = self._connection.recv() if self._connection.poll(patience) else TimeoutError
         except (EOFError, ConnectionError):
-            self.close()
-            raise RuntimeError(f"{self.name} died in {method}") from None
+            raise self._failure(f"died in {method}") from None
         if answer is TimeoutError:
-            self.close()
-            raise RuntimeError(f"{self.name} took too long in {method}")
+            raise self._failure(f"took too long in {method}")
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def _failure(self, what: str) -> RuntimeError:
+        """An error that ends with what the process wrote last; there is no process any more."""
+        self._output.seek(0)
+        lines = self._output.read().decode(errors="replace").splitlines()[-TAIL:]
+        self.close()
+        return RuntimeError("\n".join([f"{self.name} {what}", *lines]))
 
     def _start(self) -> None:
         if self._process is not None:
             return
         context = multiprocessing.get_context("spawn")
         self._connection, other_end = context.Pipe()
+        self._output = tempfile.NamedTemporaryFile(prefix="binfeed-")  # noqa: SIM115  (as long as the process)
+        arguments = (other_end, self._module, self._output.name)
         with _environment():
-            self._process = context.Process(target=serve, args=(other_end, self._module), daemon=False)
+            self._process = context.Process(target=serve, args=arguments, daemon=False)
             self._process.start()
         other_end.close()
 
@@ -262,45 +267,53 @@ def measure(
         WrongValues: if a peer's values are wrong. One that fails otherwise is skipped.
     """
     small = cut(workload, folder / "check")
-    measurements = []
-    for peer in peers:
-        measurement = Measurement(peer.name, peer.title(), workload.record_bytes)
-        measurements.append(measurement)
-        try:
+    measurements = [Measurement(peer.name, peer.title()) for peer in peers]
+    turns: list[list[Turn]] = [[] for _ in peers]
+    slow: set[str] = set()
+    for peer, measurement, taken in zip(peers, measurements, turns, strict=True):
+        with _skipping(measurement):
             check(small, peer, folder)
             measurement.conversion = peer.prepare(workload, folder / peer.name)
             turn = peer.turn(workload, folder / peer.name, settings.seconds * WARM_UP)
             if turn.first_batch_seconds + turn.seconds > SLOW:
-                measurement.turns.append(turn)
-        except Skipped as reason:
-            measurement.skipped = str(reason)
-        except WrongValues:
-            raise
-        except RuntimeError as error:
-            measurement.skipped = "failed: " + str(error).splitlines()[0]
+                slow.add(peer.name)
+                taken.append(turn)
         advance(peer.name)
-    slow = [peer for peer, measurement in zip(peers, measurements, strict=True) if measurement.turns]
     for _ in range(settings.rounds):
-        for peer, measurement in zip(peers, measurements, strict=True):
-            if not measurement.skipped and peer not in slow:
-                _take_turn(workload, peer, measurement, folder / peer.name, settings)
+        for peer, measurement, taken in zip(peers, measurements, turns, strict=True):
+            if not measurement.skipped and peer.name not in slow:
+                with _skipping(measurement):
+                    taken.append(_take_turn(workload, peer, measurement, folder / peer.name, settings))
             advance(peer.name)
-    for peer in peers:
+    for peer, measurement, taken in zip(peers, measurements, turns, strict=True):
+        if taken:
+            measurement.summarize(taken, workload.record_bytes)
         peer.let_go()
     return measurements
 
 
-def _take_turn(workload: Workload, peer: Peer, measurement: Measurement, folder: Path, settings: Settings) -> None:
+@contextlib.contextmanager
+def _skipping(measurement: Measurement) -> Iterator[None]:
+    """Skip the peer if it fails, and log its error in full."""
+    try:
+        yield
+    except Skipped as reason:
+        measurement.skipped = str(reason)
+    except WrongValues:
+        raise
+    except RuntimeError as error:
+        measurement.skipped = "failed: " + str(error).splitlines()[0]
+        _LOG.error("%s failed: %s", measurement.peer, error)
+
+
+def _take_turn(workload: Workload, peer: Peer, measurement: Measurement, folder: Path, settings: Settings) -> Turn:
     most = math.inf
     if settings.cold:
         most = measurement.conversion.samples if measurement.conversion else workload.records()
         peer.close()  # or its mappings would keep the files in memory
         for path in [*(Path(file) for source in workload.sources for file in source.files), *folder.rglob("*")]:
             drop_from_memory(path)
-    try:
-        measurement.turns.append(peer.turn(workload, folder, settings.seconds, most))
-    except RuntimeError as error:
-        measurement.skipped = "failed: " + str(error).splitlines()[0]
+    return peer.turn(workload, folder, settings.seconds, most)
 
 
 def drop_from_memory(path: Path) -> None:

@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from binfeed.bench import harness
 from binfeed.bench.peers import PEERS, name_of
-from binfeed.bench.table import conclusion, print_table
+from binfeed.bench.table import print_table
 from binfeed.bench.workload import Column, Output, Source, Workload, is_plain
 from binfeed.errors import suggestion
 from binfeed.files import find_sources
@@ -23,7 +23,7 @@ from binfeed.reader import open as open_files
 
 
 def compare(options: argparse.Namespace) -> None:
-    """Measure, and print a table and a conclusion.
+    """Measure, and print a table.
 
     Raises:
         ValueError: for a layout without numbers, or a reader that there is not.
@@ -45,7 +45,6 @@ def compare(options: argparse.Namespace) -> None:
             workload, peers, Path(folder), settings, lambda peer: bar.update(task, advance=1, description=peer)
         )
     print_table(workload.title, measurements)
-    print(conclusion(measurements))
 
 
 def workload_of(files: Sequence[str], layout: Layout, batch_size: int, *, shuffled: bool) -> Workload:

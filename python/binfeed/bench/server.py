@@ -73,11 +73,14 @@ class WrongValues(RuntimeError):
     """What a peer gave is not what the definition in NumPy gives."""
 
 
-def serve(connection: Connection, peer: str) -> None:
-    """Answer the calls of :class:`~binfeed.bench.harness.Peer` until the other end is closed."""
-    with Path(os.devnull).open("w") as nowhere:
+def serve(connection: Connection, peer: str, output: str) -> None:
+    """Answer the calls of :class:`~binfeed.bench.harness.Peer` until the other end is closed.
+
+    What the peer and its libraries print goes to the end of the file ``output``.
+    """
+    with Path(output).open("a") as file:
         for stream in (1, 2):
-            os.dup2(nowhere.fileno(), stream)
+            os.dup2(file.fileno(), stream)
     server = _Server(peer)
     with contextlib.suppress(EOFError, KeyboardInterrupt):
         while True:

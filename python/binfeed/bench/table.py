@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -17,6 +18,27 @@ COLUMNS = (
     *("reader", "samples/s", "spread", "MB/s in", "MB/s out", "first batch", "CPU us", "peak MB"),
     *("conversion", "binfeed is"),
 )
+
+#: The columns that the terminal has room for.
+TERMINAL_COLUMNS = ("reader", "samples/s", "spread", "first batch", "CPU us", "peak MB", "binfeed is")
+TERMINAL_WIDTH = 100
+
+
+def console() -> Console:
+    """The standard output, whose lines stay within :data:`TERMINAL_WIDTH`."""
+    terminal = Console(highlight=False)
+    # Piped output has no width of its own.
+    width = min(terminal.width, TERMINAL_WIDTH) if terminal.is_terminal else TERMINAL_WIDTH
+    return Console(width=width, highlight=False)
+
+
+def table_of(title: str, columns: Sequence[str]) -> Table:
+    """An empty table: its first column is text, which wraps, the others are numbers."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for number, column in enumerate(columns):
+        heading = column.replace(" ", "\n")
+        table.add_column(heading, justify="right" if number else "left", no_wrap=number > 0, vertical="top")
+    return table
 
 
 def is_ours(peer: str) -> bool:
@@ -37,12 +59,12 @@ def by_rate(measurements: Sequence[Measurement]) -> list[Measurement]:
 def row_of(measurements: Sequence[Measurement], measurement: Measurement) -> list[str]:
     """The cells of :data:`COLUMNS`."""
     times = ratio(measurements, measurement, OURS)
-    rates, rate = measurement.rates, measurement.rate
+    rate = measurement.rate
     conversion = measurement.conversion
     return [
         measurement.title,
         f"{rate:,.0f}",
-        f"{min(rates) / rate:.2f} - {max(rates) / rate:.2f}",
+        f"{measurement.slowest / rate:.2f} - {measurement.fastest / rate:.2f}",
         f"{measurement.mb_in:,.1f}",
         f"{measurement.mb_out:,.1f}",
         f"{measurement.first_batch_ms:,.0f} ms",
@@ -54,19 +76,19 @@ def row_of(measurements: Sequence[Measurement], measurement: Measurement) -> lis
 
 
 def print_table(title: str, measurements: Sequence[Measurement]) -> None:
-    """One row per peer, from the slowest to the fastest, and the reasons of those that were not measured."""
-    table = Table(title=title, title_justify="left")
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "reader" else "right")
+    """One row per peer, from the slowest to the fastest, then who was not measured and why, and who is ahead."""
+    table = table_of(title, TERMINAL_COLUMNS)
     for measurement in by_rate(measurements):
-        table.add_row(*row_of(measurements, measurement), style="bold" if is_ours(measurement.peer) else None)
-    # Piped output has no width of its own: keep rows whole there.
-    console = Console()
-    console = console if console.is_terminal else Console(width=180)
-    console.print(table)
+        cells = dict(zip(COLUMNS, row_of(measurements, measurement), strict=True))
+        table.add_row(*(cells[name] for name in TERMINAL_COLUMNS), style="bold" if is_ours(measurement.peer) else None)
+    output = console()
+    output.print(table)
     for measurement in measurements:
+        if measurement.conversion:
+            output.print(f"converted first: {measurement.title}: {measurement.conversion.per_sample()}", style="dim")
         if measurement.skipped:
-            console.print(f"  not measured: {measurement.title}: {measurement.skipped}", style="dim", highlight=False)
+            output.print(f"not measured: {measurement.title}: {measurement.skipped}", style="dim", markup=False)
+    output.print(conclusion(measurements), markup=False)
 
 
 def conclusion(measurements: Sequence[Measurement]) -> str:

@@ -97,6 +97,8 @@ def test_dtype_and_shape_of_what_comes_out(feature: bf.Feature, dtype: str, shap
         (bf.field("wave").cast("float32"), "field 'wave' is complex (complex64), which .cast() does not take"),
         (bf.concat("small", "name"), "field 'name' is bytes (S3), which .concat() does not take"),
         (bf.field("image")[3], "[3] does not fit a record of shape (3, 4, 5)"),
+        (bf.concat(bf.field("small").one_hot(3))[0:2], "[0:2] must come before one_hot, not after it"),
+        (bf.concat(bf.concat(bf.field("image").one_hot(3)))[6:12], "[6:12] must come before one_hot, not after it"),
         (bf.field("image")[0, 0, 0, 0], "[0, 0, 0, 0] does not fit"),
         (bf.field("small").one_hot(3).transpose()[0], "[0] must come before one_hot, not after it"),
         (bf.concat("small", "half").one_hot(3), ".one_hot() takes a feature, not what concat gives"),

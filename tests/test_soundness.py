@@ -164,6 +164,16 @@ def test_any_number_of_elements_that_follow_each_other_is_taken() -> None:
         plan_features({"x": bf.field("value")[:, 1:]}, layout).outputs[0]
 
 
+def test_the_stride_of_windows_may_be_longer_than_any_file(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.bin"
+    with path.open("wb") as file:
+        file.write(np.float32(2.5).tobytes())
+        file.truncate(2**34)
+    layout = bf.Layout({"x": "<f4"}, record_bytes=2**34)
+    with bf.open(path, layout, window=bf.Window(1, stride=2**30)) as reader:
+        assert reader[0]["x"].tolist() == [2.5]
+
+
 def test_header_and_footer_may_not_wrap() -> None:
     layout = bf.Layout("u1")
     layout.header_bytes = layout.footer_bytes = 2**63  # more than its arguments may be

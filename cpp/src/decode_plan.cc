@@ -130,9 +130,15 @@ void require_packing(const Load& load) {
       packing.bits > 0 && packing.bits <= 16 && (!is_pair || packing.bits == 12) &&
           bytes == (packing.bits <= 8 ? 1u : 2u),
       "packed numbers of " + std::to_string(packing.bits) + " bits do not fit " + std::string(element_name(load.type)));
-  const bool are_there =
-      load.offsets.empty() ? load.elements == packing.elements : last_of(load.offsets) / bytes < packing.elements;
-  require(are_there, "a load must take all packed numbers of its field, or list some of them");
+  require(!load.is_swapped, "packed numbers have no byte order of their own");
+  if (load.offsets.empty()) {
+    require(load.elements == packing.elements,
+            "a load must take all packed numbers of its field, or list some of them");
+    return;
+  }
+  for (const std::uint32_t offset : load.offsets) {
+    require(offset % bytes == 0 && offset / bytes < packing.elements, "a load lists packed numbers that do not exist");
+  }
 }
 
 // For each step, the number of the first one that makes the same value: what outputs have in common is computed once.

@@ -33,8 +33,8 @@ class Inference {
   ValueShape operator()(const Divide& divide) const { return computed(divide.operand); }
   ValueShape operator()(const Log1p&) const { return {compute_type(in_.type), in_.elements}; }
   ValueShape operator()(const Abs&) const { return {value_type(in_.type), in_.elements}; }
-  ValueShape operator()(const Clip&) const { return {value_type(in_.type), in_.elements}; }
-  ValueShape operator()(const Fill&) const { return {value_type(in_.type), in_.elements}; }
+  ValueShape operator()(const Clip&) const { return with_words(); }
+  ValueShape operator()(const Fill&) const { return with_words(); }
   ValueShape operator()(const IsMissing&) const { return {ElementType::kBool, in_.elements}; }
   ValueShape operator()(const Bits& bits) const {
     const std::uint64_t width = 8 * element_bytes(value_type(in_.type));
@@ -47,6 +47,7 @@ class Inference {
     require(codes.key_bytes >= 1 && codes.key_bytes <= 8 && element_bytes(in_.type) == 1 &&
                 in_.elements % codes.key_bytes == 0,
             "keys of " + std::to_string(codes.key_bytes) + " bytes do not fit their field, or are not of 1 to 8 bytes");
+    require(in_.type != ElementType::kBool, "bools have no codes");
     require(codes.keys.size() == codes.codes.size(),
             std::to_string(codes.keys.size()) + " keys need as many codes, not " + std::to_string(codes.codes.size()));
     require(std::is_sorted(codes.keys.begin(), codes.keys.end()), "keys must be in ascending order");
@@ -59,6 +60,12 @@ class Inference {
   }
 
  private:
+  // Words may be any bits, of which a bool has two.
+  ValueShape with_words() const {
+    require(in_.type != ElementType::kBool, "bools are neither clipped nor filled");
+    return {value_type(in_.type), in_.elements};
+  }
+
   ValueShape computed(const std::vector<double>& operand) const {
     require(operand.size() == 1 || operand.size() == in_.elements,
             "an operation needs one operand, or one for each of " + std::to_string(in_.elements) + " elements, not " +

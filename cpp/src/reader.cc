@@ -79,7 +79,9 @@ std::int64_t Reader::block_positions() const {
   const std::int64_t most = files < kManyFiles ? kBlockPositions : kBlockPositionsOfManyFiles;
   // The bytes that a sample adds to the one before: samples that overlap are decoded together.
   const auto record_bytes = static_cast<std::int64_t>(records_.layout().record_bytes);
-  const std::int64_t bytes = std::min(sample_bytes_, samples_.window().stride * record_bytes);
+  std::int64_t stride_bytes = 0;
+  const bool is_huge = __builtin_mul_overflow(samples_.window().stride, record_bytes, &stride_bytes);
+  const std::int64_t bytes = is_huge ? sample_bytes_ : std::min(sample_bytes_, stride_bytes);
   return std::clamp<std::int64_t>(kBlockBytes / bytes, 1, most);
 }
 

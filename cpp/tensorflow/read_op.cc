@@ -47,8 +47,11 @@ class ReadKernel {
   }
 
  private:
+  static constexpr std::int64_t kMaxChunk = 1 << 16;  // so that a list of batches stays small
+
   std::vector<Schedule::Batch> locate(std::int64_t number, std::span<const std::int64_t> chunks,
                                       std::int64_t passed_epochs) const {
+    require(chunks[3] <= kMaxChunk, "a chunk has at most " + std::to_string(kMaxChunk) + " batches");
     const auto [first, count] = Chunks(shared_->schedule(), chunks[0], chunks[1], chunks[2], chunks[3]).at(number);
     std::vector<Schedule::Batch> batches;
     for (std::int64_t i = 0; i < count; ++i) {

@@ -248,7 +248,8 @@ void test_batches_are_read_by_number() {
                                                   {kMost, 1, 1, 1},
                                                   {kMost, 1, 2, 1},
                                                   {0, kMost, 3, 1},
-                                                  {1, 1, kMost, 2}}) {
+                                                  {1, 1, kMost, 2},
+                                                  {0, 2, kMost / 4, kMost / 4}}) {
     CHECK(read_chunk(kernel, 0, chunks).code == TF_INVALID_ARGUMENT);
   }
   for (const std::int64_t chunk : {std::int64_t{-1}, std::int64_t{4}, kMost}) {

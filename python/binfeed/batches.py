@@ -76,7 +76,7 @@ class Batches(Iterator[E_co]):
 
     def __next__(self) -> E_co:
         with self._lock:
-            if self._next == self._count:
+            if self._next in (self._count, MAX_SIZE):  # of which no state could tell what follows
                 raise StopIteration
             arrays = self._reads.read(*self._schedule.locate(self._next))
             self._next += 1

@@ -162,7 +162,9 @@ class Chain:
             part.cast("float32")
         columns = [column for part in parts for column in part.columns]
         sizes = [size for part in parts for size in part.sizes]
-        return cls(where, columns, (sum(sizes),), sizes)
+        chain = cls(where, columns, (sum(sizes),), sizes)
+        chain._is_fixed = any(part._is_fixed for part in parts)
+        return chain
 
     @property
     def type(self) -> str:

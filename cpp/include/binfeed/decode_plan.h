@@ -16,7 +16,7 @@ struct Place;
 class DecodePlan {
  public:
   // Plans the outputs of the program whose numbers are listed, and leaves out steps that only other outputs need.
-  // Throws kArgument if a load leaves its row or if types do not fit together.
+  // Throws kArgument if a load that they need leaves its row, or if types do not fit together.
   DecodePlan(std::size_t record_bytes, const Program& program, const std::vector<std::size_t>& outputs,
              std::string_view instruction_set);
   ~DecodePlan();

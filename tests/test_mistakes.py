@@ -306,7 +306,7 @@ PAIRS = bf.Layout({"image": "(4,5)u1", "code": "u1", "name": "S8"})
         (PAIRS, bf.field("image").reshape(*[1] * 1000), "cannot be reshaped"),
         (PAIRS, bf.field("image")[HUGE], "does not fit a record of shape (4, 5)"),
         (PAIRS, bf.field("image")[(0,) * 1000], "does not fit a record of shape (4, 5)"),
-        (PAIRS, bf.field("image").clip(10**300, 10**301).fill(10**300, missing=1), "is no uint8"),
+        (PAIRS, bf.field("image").clip(10**300, 10**301).fill(10**300, missing=1), "cannot be represented as uint8"),
         (PAIRS, bf.field("code").codes({HUGE: 1}), "in .codes("),
         (PAIRS, bf.field("name").codes({b"x" * LONG: 1}), "is longer than S8"),
         (PAIRS, bf.field("name").codes({str(key): 1 for key in range(LONG)}).bits(40, 2), "leaves an integer"),

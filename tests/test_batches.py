@@ -153,7 +153,7 @@ def test_a_shard_of_a_tensorflow_strategy(reader: bf.Reader) -> None:
         ({"shard_remainder": "pads"}, ValueError, "no shard_remainder 'pads'; did you mean 'pad'"),
         ({"shuffle": "globl"}, ValueError, "no shuffle 'globl'; did you mean 'global'"),
         ({"shuffle": 1}, TypeError, "shuffle must be True, False"),
-        ({"shuffle": 1000}, TypeError, "it is no size of a buffer: True shuffles all samples"),
+        ({"shuffle": 1000}, TypeError, "it is not the size of a buffer: True shuffles all samples"),
         ({"shuffle": 10**5000}, TypeError, "shuffle must be True, False"),
         ({"shuffle": [["x" * 100] * 9] * 9}, TypeError, "shuffle must be True, False"),
         ({"shuffle": "x" * 10_000}, ValueError, "there is no shuffle 'xxx"),
@@ -164,8 +164,8 @@ def test_a_shard_of_a_tensorflow_strategy(reader: bf.Reader) -> None:
         ({"shuffle": True, "seed": 10**5000}, ValueError, "seed must be from 0"),
         ({"shuffle": True, "seed": "a"}, TypeError, "seed must be a whole number, not 'a'"),
         ({"shuffle": True, "seed": True}, TypeError, "seed must be a whole number, not True"),
-        ({"seed": 5}, ValueError, "seed=5 is of no use without a shuffle"),
-        ({"seed": 0, "shuffle": False}, ValueError, "seed=0 is of no use without a shuffle"),
+        ({"seed": 5}, ValueError, "seed=5 has no effect without a shuffle"),
+        ({"seed": 0, "shuffle": False}, ValueError, "seed=0 has no effect without a shuffle"),
         ({"epochs": 0}, ValueError, "epochs must be at least 1"),
         ({"epochs": 2**64}, ValueError, r"epochs must be at most 2\^62, not 18446744073709551616"),
         ({"epochs": 2**62}, ValueError, r"4611686018427387904 epochs of 21 batches are more than 2\^62"),
@@ -232,7 +232,7 @@ def test_no_epoch_lies_beyond_all_numbers(reader: bf.Reader) -> None:
 def test_the_seed_of_a_state_is_not_one_that_was_given(reader: bf.Reader) -> None:
     state = reader.batches(10).skip(2).state()
     assert ids(reader.batches(10, state=state)) == list(range(20, SIZE))
-    with pytest.raises(ValueError, match="seed=0 is of no use"):
+    with pytest.raises(ValueError, match="seed=0 has no effect"):
         reader.batches(10, state=state, seed=0)
 
 

@@ -301,7 +301,7 @@ def test_no_batches_at_all(reader: bf.Reader, engine: str) -> None:
         ({"batch_size": 4, "prefetch": 2.5}, "prefetch must be a whole number, not 2.5"),
         ({"batch_size": 4, "prefetch": 2**63}, r"prefetch must be at most 2\^62"),
         ({"batch_size": 4, "reshuffle_each_iteration": "no"}, "reshuffle_each_iteration must be True or False"),
-        ({"batch_size": 4, "seed": 1}, "seed=1 is of no use without a shuffle"),
+        ({"batch_size": 4, "seed": 1}, "seed=1 has no effect without a shuffle"),
         ({"batch_size": 2**63}, r"batch_size must be at most 2\^62"),
         ({"batch_size": 2**62, "drop_remainder": True}, r"batch_size=.* x \d+ bytes of 'image' are more than 2\^62"),
         ({"batch_size": 4, "epochs": 2**62}, r"4611686018427387904 epochs of 250 batches are more than 2\^62"),

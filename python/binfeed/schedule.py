@@ -83,7 +83,7 @@ def make_schedule(
         samples.fingerprint.check(place)
         for name, asked in (("order", str(order)), ("seed", order.seed)):
             if place[name] != asked:
-                raise StateError(f"the state is of {name} {place[name]!r}, but {asked!r} is asked for")
+                raise StateError(f"the state belongs to the {name} {place[name]!r}, but {asked!r} is asked for")
         if place["position"] > order.samples or place["epoch"] > MAX_SIZE:
             where = f"position {place['position']} of {order.samples} samples in epoch {place['epoch']}"
             raise StateError(f"the state is damaged: there is no {where}")

@@ -309,7 +309,7 @@ PAIRS = bf.Layout({"image": "(4,5)u1", "code": "u1", "name": "S8"})
         (PAIRS, bf.field("image").clip(10**300, 10**301).fill(10**300, missing=1), "cannot be represented as uint8"),
         (PAIRS, bf.field("code").codes({HUGE: 1}), "in .codes("),
         (PAIRS, bf.field("name").codes({b"x" * LONG: 1}), "is longer than S8"),
-        (PAIRS, bf.field("name").codes({str(key): 1 for key in range(LONG)}).bits(40, 2), "leaves an integer"),
+        (PAIRS, bf.field("name").codes({str(key): 1 for key in range(LONG)}).bits(40, 2), "reaches beyond an integer"),
         (PAIRS, bf.field("image").div(np.ones((6,) * 5)), "does not broadcast to a record's shape (4, 5)"),
         (PAIRS, {"": "code"}, "the name of a feature must be text of at least one character, not ''"),
         (PAIRS, {"\ud800": "code"}, "the name of a feature must be text of at least one character, not '\\ud800'"),

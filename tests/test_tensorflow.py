@@ -252,7 +252,7 @@ def test_a_label_that_is_none(reader: bf.Reader, paths: list[Path]) -> None:
         bf.open(paths, RECORD, "label").to_tf_dataset(4, label="label")
     with pytest.raises(bf.FeatureError, match="the only feature"):
         bf.open(paths, RECORD, {"label": "label"}).to_tf_dataset(4, label="label")
-    with pytest.raises(bf.FeatureError, match="a tuple of readers"):
+    with pytest.raises(bf.FeatureError, match="tuples of zipped readers"):
         bf.zip(reader, reader).to_tf_dataset(4, label="label")
     labels: list[Any] = [["label", "id"], bf.field("label"), 0, True, [["x" * 100] * 9] * 9]
     for label in labels:

@@ -20,22 +20,22 @@ COLUMNS = (
 
 
 def is_ours(peer: str) -> bool:
-    """Whether it is binfeed."""
+    """Whether ``peer`` is one of binfeed."""
     return peer.startswith("binfeed")
 
 
 def is_other(peer: str) -> bool:
-    """Whether it is a reader, and not binfeed."""
+    """Whether ``peer`` is a reader other than binfeed."""
     return peer != NO_READER and not is_ours(peer)
 
 
 def by_rate(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Those that were measured, from the slowest to the fastest."""
+    """Return the measurements that have turns, from the slowest to the fastest."""
     return sorted((each for each in measurements if each.turns), key=lambda each: each.rate)
 
 
 def row_of(measurements: Sequence[Measurement], measurement: Measurement) -> list[str]:
-    """The cells of :data:`COLUMNS`."""
+    """Return the cells of a measurement, one for each of :data:`COLUMNS`."""
     times = ratio(measurements, measurement, OURS)
     rates, rate = measurement.rates, measurement.rate
     conversion = measurement.conversion
@@ -54,13 +54,13 @@ def row_of(measurements: Sequence[Measurement], measurement: Measurement) -> lis
 
 
 def print_table(title: str, measurements: Sequence[Measurement]) -> None:
-    """One row per peer, from the slowest to the fastest, and the reasons of those that were not measured."""
+    """Print one row per peer, from the slowest to the fastest, and why the others were not measured."""
     table = Table(title=title, title_justify="left")
     for column in COLUMNS:
         table.add_column(column, justify="left" if column == "reader" else "right")
     for measurement in by_rate(measurements):
         table.add_row(*row_of(measurements, measurement), style="bold" if is_ours(measurement.peer) else None)
-    # Piped output has no width of its own: keep rows whole there.
+    # Output into a pipe has no width: keep rows whole there.
     console = Console()
     console = console if console.is_terminal else Console(width=180)
     console.print(table)
@@ -70,7 +70,7 @@ def print_table(title: str, measurements: Sequence[Measurement]) -> None:
 
 
 def conclusion(measurements: Sequence[Measurement]) -> str:
-    """Who is ahead, in a line."""
+    """Return a line that says which reader is the fastest, and how far it is ahead."""
     measured = by_rate(measurements)
     ours = [each for each in measured if is_ours(each.peer)]
     others = [each for each in measured if is_other(each.peer)]

@@ -299,7 +299,7 @@ class Clip(Operation):
         chain.add(Program.clip, *words, type_=chain.type)
 
     def _bounds(self, chain: Chain) -> list[float]:
-        """The bounds; one that is None, or beyond what the type holds, is the type's own."""
+        """Return the bounds, limited to the range of the type; None is the end of that range."""
         if "float" in chain.type:
             return [-math.inf if self.low is None else self.low, math.inf if self.high is None else self.high]
         if chain.type == "bool":
@@ -419,7 +419,7 @@ class Codes(Operation):
         chain.become(Program.codes, size, keys, [code_of[key] for key in keys], self.default, type_="int32")
 
     def _code_of_words(self, chain: Chain, size: int | None) -> dict[int, int]:
-        """The codes by keys as the core compares them; keys of integers if there is no size of bytes."""
+        """Return the codes by keys as the core compares them; ``size`` is that of fixed bytes, or None for integers."""
         found: dict[int, int] = {}
         for key, code in self.codes:
             if isinstance(key, bytes) != (size is not None):

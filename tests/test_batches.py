@@ -130,7 +130,7 @@ def test_a_shard_of_a_tensorflow_strategy(reader: bf.Reader) -> None:
         ({"shard_remainder": "pads"}, ValueError, "no shard_remainder 'pads'; did you mean 'pad'"),
         ({"shuffle": "globl"}, ValueError, "no shuffle 'globl'; did you mean 'global'"),
         ({"shuffle": 1}, TypeError, "shuffle must be True, False"),
-        ({"shuffle": 1000}, TypeError, "it is no size of a buffer: True shuffles all samples"),
+        ({"shuffle": 1000}, TypeError, "it is not the size of a buffer: True shuffles all samples"),
         ({"shuffle": 10**5000}, TypeError, "shuffle must be True, False"),
         ({"shuffle": [["x" * 100] * 9] * 9}, TypeError, "shuffle must be True, False"),
         ({"shuffle": "x" * 10_000}, ValueError, "there is no shuffle 'xxx"),
@@ -141,8 +141,8 @@ def test_a_shard_of_a_tensorflow_strategy(reader: bf.Reader) -> None:
         ({"shuffle": True, "seed": 10**5000}, ValueError, "seed must be from 0"),
         ({"shuffle": True, "seed": "a"}, TypeError, "seed must be a whole number, not 'a'"),
         ({"shuffle": True, "seed": True}, TypeError, "seed must be a whole number, not True"),
-        ({"seed": 5}, ValueError, "seed=5 is of no use without a shuffle"),
-        ({"seed": 0, "shuffle": False}, ValueError, "seed=0 is of no use without a shuffle"),
+        ({"seed": 5}, ValueError, "seed=5 has no effect without a shuffle"),
+        ({"seed": 0, "shuffle": False}, ValueError, "seed=0 has no effect without a shuffle"),
         ({"epochs": 0}, ValueError, "epochs must be at least 1"),
         ({"epochs": 2**64}, ValueError, r"epochs must be at most 2\^62, not 18446744073709551616"),
         ({"epochs": 2**62}, ValueError, r"4611686018427387904 epochs of 21 batches are more than 2\^62"),
@@ -209,7 +209,7 @@ def test_no_epoch_lies_beyond_all_numbers(reader: bf.Reader) -> None:
 def test_the_seed_of_a_state_is_not_one_that_was_given(reader: bf.Reader) -> None:
     state = reader.batches(10).skip(2).state()
     assert ids(reader.batches(10, state=state)) == list(range(20, SIZE))
-    with pytest.raises(ValueError, match="seed=0 is of no use"):
+    with pytest.raises(ValueError, match="seed=0 has no effect"):
         reader.batches(10, state=state, seed=0)
 
 
@@ -349,20 +349,20 @@ def test_files_may_move_but_not_change(paths: list[Path], tmp_path: Path) -> Non
         with pytest.raises(bf.StateError, match=message):
             bf.open(files, LAYOUT, "id").batches(10, state=state)
 
-    refused(there[:-1], "the state is of 6 files, but there are 5 now")
+    refused(there[:-1], "the state belongs to 6 files, but there are 5 now")
     refused(there[1:], f"there are 5 now; the first that differs is '{there[1]}'")
-    refused([there[1], there[0], *there[2:]], f"'{there[1]}', '{there[0]}' changed since")
+    refused([there[1], there[0], *there[2:]], f"'{there[1]}', '{there[0]}' changed since then")
 
     content = there[3].read_bytes()
     there[3].write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # the last byte
-    refused(there, f"other files: '{there[3]}' changed since")
+    refused(there, f"other files: '{there[3]}' changed since then")
     there[3].write_bytes(content[:4] + bytes([content[4] ^ 1]) + content[5:])  # the first record
-    refused(there, f"other files: '{there[3]}' changed since")
+    refused(there, f"other files: '{there[3]}' changed since then")
     there[3].write_bytes(content + content[-12:])  # one record more
-    refused(there, f"other files: '{there[3]}' changed since")
+    refused(there, f"other files: '{there[3]}' changed since then")
     there[3].write_bytes(content)
     there[3].rename(moved / "part-900.bin")
-    refused([*there[:3], moved / "part-900.bin", *there[4:]], "part-900.bin' changed since")
+    refused([*there[:3], moved / "part-900.bin", *there[4:]], "part-900.bin' changed since then")
 
 
 def test_one_of_very_many_files_changes() -> None:
@@ -385,7 +385,7 @@ def test_a_state_of_other_samples_is_refused(paths: list[Path]) -> None:
         "window": bf.open(paths, LAYOUT, "id", window=bf.Window(3)),
     }
     for what, other in others.items():
-        with pytest.raises(bf.StateError, match=f"the state is of another {what}"):
+        with pytest.raises(bf.StateError, match=f"the state belongs to another {what}"):
             reader.batches(10, state=state_of(other))
     long = np.linspace(1, 2, 2000)
     changed = long.copy()
@@ -397,9 +397,9 @@ def test_a_state_of_other_samples_is_refused(paths: list[Path]) -> None:
         bf.open(files, wide, bf.field("value").div(changed)).batches(1, state=state)
 
     shuffled = state_of(reader, shuffle=True, seed=4)
-    with pytest.raises(bf.StateError, match="of order 'global shuffle', but 'sequential' is asked for"):
+    with pytest.raises(bf.StateError, match="the order 'global shuffle', but 'sequential' is asked for"):
         reader.batches(10, state=shuffled)
-    with pytest.raises(bf.StateError, match="of seed 4, but 5 is asked for"):
+    with pytest.raises(bf.StateError, match="the seed 4, but 5 is asked for"):
         reader.batches(10, state=shuffled, shuffle=True, seed=5)
     expected = ids(reader.batches(10, shuffle=True, seed=4))[20:]
     assert ids(reader.batches(10, state=shuffled, shuffle=True)) == expected  # the seed is in the state

@@ -78,7 +78,7 @@ def test_without_its_library_the_generator_takes_over_and_says_so_once(
     ops.load_ops.cache_clear()
     engines._warn_once.cache_clear()
     try:
-        with pytest.warns(RuntimeWarning, match="takes the slower generator engine: .*there is no .*none.so"):
+        with pytest.warns(RuntimeWarning, match="uses the slower generator engine: .*there is no .*none.so"):
             dataset = reader.to_tf_dataset(100)
         assert ids(dataset) == list(range(COUNT))
         reader.to_tf_dataset(100)  # warnings are errors in these tests

@@ -229,7 +229,7 @@ def test_a_label_that_is_none(reader: bf.Reader, paths: list[Path]) -> None:
         bf.open(paths, RECORD, "label").to_tf_dataset(4, label="label")
     with pytest.raises(bf.FeatureError, match="the only feature"):
         bf.open(paths, RECORD, {"label": "label"}).to_tf_dataset(4, label="label")
-    with pytest.raises(bf.FeatureError, match="a tuple of readers"):
+    with pytest.raises(bf.FeatureError, match="tuples of zipped readers"):
         bf.zip(reader, reader).to_tf_dataset(4, label="label")
     labels: list[Any] = [["label", "id"], bf.field("label"), 0, True, [["x" * 100] * 9] * 9]
     for label in labels:
@@ -278,7 +278,7 @@ def test_no_batches_at_all(reader: bf.Reader, engine: str) -> None:
         ({"batch_size": 4, "prefetch": 2.5}, "prefetch must be a whole number, not 2.5"),
         ({"batch_size": 4, "prefetch": 2**63}, r"prefetch must be at most 2\^62"),
         ({"batch_size": 4, "reshuffle_each_iteration": "no"}, "reshuffle_each_iteration must be True or False"),
-        ({"batch_size": 4, "seed": 1}, "seed=1 is of no use without a shuffle"),
+        ({"batch_size": 4, "seed": 1}, "seed=1 has no effect without a shuffle"),
         ({"batch_size": 2**63}, r"batch_size must be at most 2\^62"),
         ({"batch_size": 2**62, "drop_remainder": True}, r"batch_size=.* x \d+ bytes of 'image' are more than 2\^62"),
         ({"batch_size": 4, "epochs": 2**62}, r"4611686018427387904 epochs of 250 batches are more than 2\^62"),

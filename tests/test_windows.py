@@ -217,11 +217,11 @@ def test_windows_that_fit_nowhere_are_refused(tmp_path: Path) -> None:
 def test_targets_and_windows_belong_together() -> None:
     data = np.zeros(100, np.uint8)
     value = bf.field("value")
-    with pytest.raises(bf.FeatureError, match=r"feature 'y' is a target: open\(\) needs a window"):
+    with pytest.raises(bf.FeatureError, match=r"feature 'y' is a target: give open\(\) a window=Window"):
         bf.open(data, "u1", {"y": value.target()})
     with pytest.raises(bf.FeatureError, match=r"feature 'y' is a target"):
         bf.open(data, "u1", {"y": value.target()}, window=bf.Window(3))
-    with pytest.raises(bf.FeatureError, match=r"no feature is of it: mark one with .target\(\)"):
+    with pytest.raises(bf.FeatureError, match=r"no feature reads it: mark one with .target\(\)"):
         bf.open(data, "u1", {"x": value}, window=bf.Window(3, target_offset=3))
     with pytest.raises(bf.FeatureError, match=r"write concat\(...\).target\(\)"):
         bf.concat(value.target(), value)

@@ -1,7 +1,7 @@
 """Feed binary record files, as they are, to NumPy and TensorFlow.
 
-Four ideas: a :class:`Layout` says what the bytes are, features (:func:`field`, :func:`concat`) what the model gets,
-an order which samples come when, and an engine how they reach the consumer. See :func:`open`.
+There are four ideas: a :class:`Layout` says what the bytes are, features (:func:`field`, :func:`concat`) say what the
+model gets, an order says which sample comes when, and an engine brings the batches to the consumer. See :func:`open`.
 """
 
 from __future__ import annotations

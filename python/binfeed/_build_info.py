@@ -1,4 +1,4 @@
-"""What this build of binfeed has, and what it uses on this machine."""
+"""The instruction sets of this build of binfeed, and the one in use on this machine."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from binfeed._core import (
 
 @dataclass(frozen=True)
 class BuildInfo:
-    """What was compiled, and what runs.
+    """The version of binfeed, and its instruction sets.
 
     Attributes:
-        version: of binfeed.
-        compiled: instruction sets that the loops were compiled for, from the plainest to the best.
-        supported: those of them that this machine has.
-        running: the one in use: the best supported, or what ``BINFEED_INSTRUCTION_SET`` names.
+        version: the version of binfeed.
+        compiled: the instruction sets that the loops were compiled for, from the plainest to the best.
+        supported: those of ``compiled`` that this machine has.
+        running: the one in use: the best that is supported, or the one that ``BINFEED_INSTRUCTION_SET`` names.
     """
 
     version: str
@@ -30,7 +30,7 @@ class BuildInfo:
 
 
 def build_info() -> BuildInfo:
-    """What was compiled, and what runs.
+    """Return the version of binfeed, and which instruction sets it has and uses on this machine.
 
     Raises:
         ValueError: if ``BINFEED_INSTRUCTION_SET`` names a set that is unknown or that this machine lacks.

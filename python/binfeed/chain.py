@@ -1,4 +1,4 @@
-"""How a feature is worked out step by step: columns of elements, and what is done to each so far."""
+"""Chains: the columns of elements that a feature is made of, and the operations on each of them so far."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from binfeed.element_types import OUTPUT_TYPES, value_dtype
 from binfeed.errors import FeatureError, shown
 from binfeed.layout import Field
 
-#: Types whose arithmetic is float32, see :func:`binfeed.values.compute_dtype`.
+#: Types whose arithmetic is in float32: see :func:`binfeed.values.compute_dtype`.
 _NARROW = ("bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32")
 _HALVES = ("float16", "bfloat16")
 _PACKINGS = {
@@ -26,13 +26,13 @@ _PACKINGS = {
 }
 #: The core keeps the offsets of scattered elements in 32 bits.
 _MAX_OFFSET = 2**32 - 1
-#: Scattered elements are listed one by one, here and in the plan: 2^28 of them take 1 GiB there.
+#: Scattered elements are listed one by one, here and in the program, where 2^28 of them take 1 GiB.
 _MAX_SCATTERED = 2**28
 
 
 Elements = npt.NDArray[np.uint8]
 
-#: Adds a step to a program, given the value that goes in.
+#: A method of :class:`Program` that adds a step, takes the number of its input value and returns that of its result.
 Step = Callable[..., int]
 
 
@@ -40,12 +40,17 @@ Step = Callable[..., int]
 class Column:
     """Elements of one field, and the operations on them so far.
 
-    The values of an operand are flat, in the order of the elements.
+    Attributes:
+        source: the field.
+        type: the type of the values so far.
+        positions: the positions of the elements within the field; a range has step 1.
+        operations: the steps, with their arguments. An operand that is an array has one value per element, in the order
+            of the elements.
     """
 
     source: Field
-    type: str  # of the values so far
-    positions: range | npt.NDArray[np.int64]  # of the elements among the field's; a range has step 1
+    type: str
+    positions: range | npt.NDArray[np.int64]
     operations: list[tuple[Step, tuple[Any, ...]]] = field(default_factory=list)
 
     @classmethod
@@ -57,7 +62,7 @@ class Column:
         self.type = type_
 
     def select(self, order: slice | npt.NDArray[np.int64]) -> None:
-        """Take some elements that follow each other, or any in another order; so must the operands."""
+        """Keep the elements that ``order`` lists by number, in its order, and likewise the values of the operands."""
         if isinstance(order, slice):
             self.positions = self.positions[order]
         elif isinstance(self.positions, range):
@@ -71,7 +76,7 @@ class Column:
 
     @property
     def core_source(self) -> tuple[str, int]:
-        """What the core takes an element of the source for: the type and number of its parts."""
+        """The type and number of the parts of an element in the core: a ``c8`` is two float32, an ``S5`` five uint8."""
         type_ = self.source.type
         if type_.is_number:
             return type_.value if type_.packing else type_.name, 1
@@ -80,11 +85,11 @@ class Column:
 
     @property
     def core_type(self) -> str:
-        """The type of the values that come out, in the core's terms."""
+        """The type that the values have in the core: that of their parts if they are bytes or complex numbers."""
         return self.type if self.type in OUTPUT_TYPES else self.core_source[0]
 
     def add_to(self, program: Program) -> int:
-        """Add the steps of the column to a program: elements of several parts become that many elements."""
+        """Add the steps of the column to ``program``, and return the number of the value that they give."""
         core_type, parts = self.core_source
         type_ = self.source.type
         first, offsets = self._place(core_type, parts)
@@ -103,11 +108,14 @@ class Column:
         return value
 
     def _place(self, core_type: str, parts: int) -> tuple[int, npt.NDArray[np.uint32]]:
-        """The offset of the first element, and from there that of each part of each; none if they are contiguous."""
+        """Return where the elements begin in the field, and the offsets of all their parts from there.
+
+        The list of offsets is empty if the parts are contiguous.
+        """
         source, positions = self.source, self.positions
         is_packed = bool(source.type.packing)
         part_bytes = source.type.bytes // parts
-        # Packed ones are unpacked all together, and then looked up.
+        # Packed elements are unpacked all together, and then looked up.
         is_plain = source.is_contiguous and (not is_packed or len(positions) == source.elements)
         if is_plain and isinstance(positions, range):
             return 0 if is_packed else positions.start * source.type.bytes, np.empty(0, np.uint32)
@@ -118,15 +126,15 @@ class Column:
         if parts > 1:
             offsets = (offsets[:, np.newaxis] + np.arange(parts) * part_bytes).ravel()
         if offsets.size and offsets.max() > _MAX_OFFSET:
-            raise FeatureError(f"{where}: elements that are not contiguous lie within 4 GiB, not beyond")
+            raise FeatureError(f"{where}: elements that are not contiguous must lie within 4 GiB")
         return 0, offsets.astype(np.uint32)
 
 
 def _require_listable(where: str, elements: int) -> None:
     if elements > _MAX_SCATTERED:
         raise FeatureError(
-            f"{where}: {elements} elements that do not follow each other are more than 2^28, which is as many as are "
-            "looked up one by one"
+            f"{where}: {elements} elements that are not contiguous have to be looked up one by one, which works for at "
+            "most 2^28"
         )
 
 
@@ -135,10 +143,18 @@ def _is_per_element(argument: Any) -> bool:
 
 
 class Chain:
-    """Follows the operations of a feature over its columns: one of a field, several of a concatenation."""
+    """The columns of a feature, one for a field and several for a concatenation, to which operations are added.
+
+    Attributes:
+        where: the feature, as errors name it.
+        columns: the columns, side by side.
+        shape: the shape of the values of a record.
+        is_computing: whether the values come from arithmetic that is not rounded yet.
+        result: the dtype to which arithmetic is rounded in the end.
+    """
 
     columns: list[Column]
-    shape: tuple[int, ...]  # of a record
+    shape: tuple[int, ...]
 
     def __init__(self, where: str, columns: list[Column], shape: tuple[int, ...], sizes: list[int]) -> None:
         self.where = where
@@ -147,16 +163,16 @@ class Chain:
         self.is_computing = False
         self.result = "float32"
         self._sizes = sizes
-        self._is_fixed = False  # whether elements can no longer be told from their positions in the record
+        self._is_fixed = False  # whether values no longer correspond to elements of the record, one to one
 
     @classmethod
     def of_field(cls, where: str, source: Field) -> Chain:
-        """The beginning of a chain: the values of a field."""
+        """Begin a chain with the values of a field."""
         return cls(where, [Column.of(source)], source.shape, [source.elements])
 
     @classmethod
     def of_parts(cls, where: str, parts: list[Chain]) -> Chain:
-        """The values of several chains side by side, as float32."""
+        """Begin a chain with the values of several chains side by side, as float32."""
         for part in parts:
             part.require_numbers("concat")
             part.cast("float32")
@@ -168,10 +184,11 @@ class Chain:
 
     @property
     def type(self) -> str:
+        """The type of the values so far."""
         return self.columns[0].type
 
     def finish(self) -> None:
-        """Round what arithmetic has left."""
+        """Round the values if they come from arithmetic."""
         if self.is_computing:
             self.cast(self.result)
 
@@ -181,23 +198,23 @@ class Chain:
         return [math.prod(self.shape)] if len(self.columns) == 1 else self._sizes
 
     def add(self, step: Step, *arguments: Any, type_: str) -> None:
-        """Add a step to all columns, whose values have ``type_`` then."""
+        """Add a step to all columns; its results have the type ``type_``."""
         for column in self.columns:
             column.add(step, *arguments, type_=type_)
 
     def become(self, step: Step, *arguments: Any, type_: str) -> None:
-        """Add a step whose result has a dtype of its own."""
+        """Add a step whose result needs no rounding, and has a type that no earlier cast determines."""
         self.add(step, *arguments, type_=type_)
         self.is_computing = False
         self.result = "float32"
 
     def cast(self, type_: str) -> None:
-        """Make the values ones of ``type_``, which rounds what was computed."""
+        """Convert the values to ``type_``, which also rounds the results of arithmetic."""
         self.add(Program.cast, type_, type_=type_)
         self.is_computing = False
 
     def compute(self, written: str, step: Step, operand: npt.NDArray[np.float64]) -> None:
-        """Add arithmetic with one operand, or one per element; errors call the operation as it is ``written``."""
+        """Add arithmetic with one operand, or with one per element; ``written`` is the operation as errors show it."""
         self.check_operand(written, step, operand)
         if operand.ndim > 0:
             try:
@@ -215,20 +232,24 @@ class Chain:
         self.is_computing = True
 
     def check_operand(self, written: str, step: Step, operand: npt.NDArray[np.float64]) -> None:
-        """Parameters are used in the type that computes, where they may have become infinite or zero."""
+        """Check that an operand is still usable in the type that arithmetic computes in.
+
+        Raises:
+            FeatureError: if rounding makes it infinite, or makes a factor or divisor zero.
+        """
         type_ = compute_type(self.type)
         rounded = operand.astype(type_)
         is_lost = ~np.isfinite(rounded)
         if step is Program.divide:
             is_lost |= rounded == 0
-        elif step is Program.multiply:  # by zero only where that was asked for
+        elif step is Program.multiply:  # by zero only where the user wrote zero
             is_lost |= (rounded == 0) & (operand != 0)
         if is_lost.any():
             became = "zero" if (rounded[is_lost] == 0).all() else "infinite"
             remedy = '; put .cast("float64") before it' if type_ == "float32" else ""
             raise FeatureError(
-                f"{self.where}: {float(operand[is_lost][0])!r} in .{written} becomes {became} as {type_}, in "
-                f"which {self.type} computes{remedy}"
+                f"{self.where}: {float(operand[is_lost][0])!r} in .{written} becomes {became} as {type_}, the type in "
+                f"which arithmetic on {self.type} computes{remedy}"
             )
 
     def reshape(self, shape: tuple[int, ...]) -> None:
@@ -242,7 +263,7 @@ class Chain:
             ) from None
 
     def rearrange(self, written: str, view: Callable[[Elements], Elements], hint: str = "") -> None:
-        """Take the elements of a record that ``view`` takes of an array in its shape."""
+        """Keep the elements of a record that ``view`` selects from an array of its shape, in the order of the view."""
         try:
             elements = _numbered(self.shape)
             taken = view(elements)
@@ -267,12 +288,16 @@ class Chain:
         self.columns[0].select(order.ravel())
 
     def append_axis(self, size: int) -> None:
-        """Note that every value has become ``size`` of them."""
+        """Add a last axis, along which a step has made ``size`` values of each one."""
         self.shape += (size,)
         self._is_fixed = True
 
     def require_numbers(self, operation: str) -> None:
-        """Raise FeatureError unless the values are numbers."""
+        """Check that the values are numbers.
+
+        Raises:
+            FeatureError: naming the field, if they are bytes or complex numbers.
+        """
         for column in self.columns:
             if column.type not in OUTPUT_TYPES:
                 kind = "complex" if np.dtype(column.type).kind == "c" else "bytes"
@@ -282,33 +307,37 @@ class Chain:
                 )
 
     def word(self, written: str, value: float, *, may_round: bool = False) -> int:
-        """A number as the bits of the type that it is compared with or put among."""
+        """Return the bits of a number that values are compared with or replaced by, in the type of the values.
+
+        Raises:
+            FeatureError: if the type cannot represent it: integers exactly, floats without overflow or underflow.
+        """
         if self.type == "bool":
             raise FeatureError(f"{self.where}: .{written} does not take bools")
         dtype: np.dtype[Any] = np.dtype(np.float32) if self.type in _HALVES else np.dtype(self.type)
         if dtype.kind in "iu":
             limits = np.iinfo(dtype)
             if not limits.min <= value <= limits.max or value != int(value):
-                raise FeatureError(f"{self.where}: {shown(value)} in .{written} is no {self.type}")
+                raise FeatureError(f"{self.where}: {shown(value)} in .{written} cannot be represented as {self.type}")
             value = int(value)
-        # As the type first, which may be a half: the sentinel 0.1 is what 0.1 became in the file.
+        # Rounded to the type itself first: the sentinel 0.1 is what 0.1 became in a file of float16.
         exact = np.array(value).astype(value_dtype(self.type)).astype(dtype)
         is_checked = "float" in self.type and math.isfinite(value) and not may_round
         if is_checked and _is_lost(value, float(exact)):
-            raise FeatureError(f"{self.where}: {shown(value)} in .{written} is none that {self.type} holds")
+            raise FeatureError(f"{self.where}: {shown(value)} in .{written} cannot be represented as {self.type}")
         return int.from_bytes(exact.tobytes(), "little")
 
     def sentinel_word(self, written: str, missing: float | None) -> int:
-        """The bits of a sentinel, or of NaN if there is none."""
+        """Return the bits of a sentinel, or of NaN if there is none."""
         if missing is not None:
             return self.word(written, missing)
         if "float" not in self.type:
-            raise FeatureError(f"{self.where}: {self.type} has no NaN; say which value is missing: .{written}")
+            raise FeatureError(f"{self.where}: {self.type} has no NaN: give missing= in .{written}")
         return self.word(written, math.nan)
 
 
 def _numbered(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """An array of one byte each, whose elements are told by their addresses: it has no memory, however large."""
+    """Return an array whose elements are one byte apart, so that addresses number them; it takes no memory."""
     strides = [math.prod(max(side, 1) for side in shape[axis + 1 :]) for axis in range(len(shape))]
     return np.lib.stride_tricks.as_strided(np.empty(1, np.uint8), shape, strides)
 
@@ -319,10 +348,10 @@ def _address(array: npt.NDArray[Any]) -> int:
 
 
 def _is_lost(value: float, held: float) -> bool:
-    """Whether a finite number became one for which nobody takes it; floats are rounded, ints are not."""
+    """Whether ``held`` no longer stands for the finite ``value``: floats may be rounded, ints must be exact."""
     return not math.isfinite(held) or (held == 0) != (value == 0) or (isinstance(value, int) and held != value)
 
 
 def compute_type(type_: str) -> str:
-    """The type that arithmetic on values of a type computes in."""
+    """Return the type that arithmetic on values of ``type_`` computes in."""
     return "float32" if type_ in _NARROW else "float64"

@@ -1,4 +1,4 @@
-"""The types of single values: NumPy's, and those that only binary files have, each with a spelling."""
+"""The types of single values: those of NumPy, and others that only occur in binary files, each with a spelling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from binfeed.errors import shortened
 from binfeed.extras import require
 
-#: dtypes that features come out with.
+#: The dtypes of numbers that come out.
 OUTPUT_TYPES = (
     *("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"),
     *("float16", "bfloat16", "float32", "float64"),
@@ -20,16 +20,16 @@ OUTPUT_TYPES = (
 
 _NATIVE = "<" if sys.byteorder == "little" else ">"
 _WIDE_BYTES = (3, 5, 6, 7)
-# A side of more digits is none that there can be.
+# No array has a side of more digits.
 _SPELLING = re.compile(
     r"(\((?P<shape>|\s*\d{1,19}\s*(,\s*\d{1,19}\s*)*,?\s*)\)|(?P<count>\d{1,19}))?"
     r"(?P<order>[<>=|]?)(?P<name>[A-Za-z?]\w*)",
     re.ASCII,
 )
-#: What an error says there is.
+#: The list of types in errors.
 _KNOWN = (
     "types are '?', 'i1' to 'i8', 'u1' to 'u8', 'f2', 'f4', 'f8', 'c8', 'c16', 'bfloat16', 'ibm32', 'wfdb212', 'S5', "
-    "'V5', 'int1' to 'int15', 'uint1' to 'uint15', and with a byte order and a shape '(3,32)<u2'"
+    "'V5', 'int1' to 'int15', 'uint1' to 'uint15', and with a byte order and a shape, such as '(3,32)<u2'"
 )
 
 
@@ -38,12 +38,13 @@ class ElementType:
     """How one value lies in a record, and what it becomes.
 
     Attributes:
-        spelling: the string that stands for it in layouts: ``"<u6"``, ``"S5"``, ``">ibm32"``.
-        name: of its values, without a byte order: ``"uint48"``.
-        order: ``"<"``, ``">"``, or ``"|"`` where there is none.
-        bits: in the record.
-        value: the type its values have when they come out: ``"uint64"``; a dtype string for bytes and complex.
-        packing: for numbers of no whole bytes, which of their bits come first.
+        spelling: the string that stands for the type in layouts: ``"<u6"``, ``"S5"``, ``">ibm32"``.
+        name: the name of the type, without a byte order: ``"uint48"``.
+        order: the byte order: ``"<"``, ``">"``, or ``"|"`` for types without one.
+        bits: the size of a value in the record, in bits.
+        value: the type of the values that come out: ``"uint64"``; a dtype string for bytes and complex numbers.
+        packing: how numbers that share bytes are packed: ``"low first"``, ``"high first"`` or ``"wfdb212"``; ``""`` for
+            all other types.
     """
 
     spelling: str
@@ -55,25 +56,25 @@ class ElementType:
 
     @property
     def is_swapped(self) -> bool:
-        """Whether the bytes of a value have the order that this machine has not."""
+        """Whether the byte order of a value is not the one of this machine."""
         return not self.packing and self.order not in ("|", _NATIVE)
 
     @property
     def is_number(self) -> bool:
-        """Whether arithmetic takes it: neither bytes nor complex."""
+        """Whether the values are numbers that arithmetic takes, rather than bytes or complex numbers."""
         return self.value in OUTPUT_TYPES
 
     @property
     def bytes(self) -> int:
-        """Of one value, where it has whole ones."""
+        """The size of a value in the record, in bytes, for types that are not packed."""
         return self.bits // 8
 
 
 def parse(spelling: str) -> tuple[ElementType, tuple[int, ...]]:
-    """The type and shape that a string stands for: as in NumPy, ``"(3,32)<u2"`` is an array of 3 by 32.
+    """Return the type and shape that a string stands for: as in NumPy, ``"(3,32)<u2"`` is an array of 3 by 32.
 
     Raises:
-        TypeError: if it stands for none.
+        TypeError: listing the types, if the string stands for none.
     """
     matched = _SPELLING.fullmatch(spelling.strip())
     try:
@@ -93,17 +94,17 @@ def is_struct(spelling: str) -> bool:
 
 
 class NoDtype(TypeError):
-    """NumPy has no such dtype."""
+    """Raised for what is not a dtype."""
 
 
 def as_dtype(spec: Any) -> np.dtype[Any]:
-    """What NumPy makes of ``spec``, or TensorFlow's twin of it.
+    """Return the dtype that NumPy makes of ``spec``, which may also be a dtype of TensorFlow.
 
     Raises:
-        NoDtype: if that is nothing. None is, though NumPy takes it for float64.
+        NoDtype: if ``spec`` is not a dtype, or is or contains None, which NumPy takes for float64.
     """
     if _holds_none(spec):
-        raise NoDtype("None is no type")
+        raise NoDtype("None is not a type")
     try:
         dtype: np.dtype[Any] = np.dtype(getattr(spec, "as_numpy_dtype", spec))
     except (TypeError, ValueError, OverflowError, MemoryError, SyntaxError) as error:
@@ -118,16 +119,16 @@ def _holds_none(spec: Any) -> bool:
 
 
 def from_dtype(dtype: np.dtype[Any]) -> ElementType:
-    """The type of a scalar dtype.
+    """Return the type of the elements that a scalar dtype describes.
 
     Raises:
-        TypeError: saying why bytes cannot be decoded as that.
+        TypeError: saying why there is no such type.
     """
     if dtype.name == "bfloat16":
         return ElementType("<bfloat16", "bfloat16", "<", 16, "bfloat16")
     if dtype.kind in "Mm":
         whole = dtype.str.replace("M8", "i8").replace("m8", "i8").split("[")[0]
-        raise TypeError(f"there is no rule how a date becomes a number; declare it as '{whole}' and scale it")
+        raise TypeError(f"there is no rule for how a date becomes a number; declare it as '{whole}' and scale it")
     if dtype.kind not in "biufcSV" or dtype.str[1:] in ("f16", "c32", "f12", "c24") or dtype.names is not None:
         raise TypeError("bytes cannot be decoded as that")
     if dtype.itemsize == 0:
@@ -139,7 +140,7 @@ def from_dtype(dtype: np.dtype[Any]) -> ElementType:
 
 
 def value_dtype(name: str) -> np.dtype[Any]:
-    """The NumPy dtype of a type that comes out.
+    """Return the NumPy dtype of values of a type that comes out.
 
     Raises:
         ImportError: for bfloat16 without the package ml_dtypes.
@@ -152,7 +153,7 @@ def value_dtype(name: str) -> np.dtype[Any]:
 
 
 def _special(name: str, order: str) -> ElementType | None:
-    """A type that NumPy has not."""
+    """Return a type that NumPy lacks, or None if ``name`` is not one."""
     order = _NATIVE if order in ("", "=") else order
     if name == "wfdb212":
         return ElementType(name, name, "|", 12, "int16", "wfdb212")

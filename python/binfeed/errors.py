@@ -1,4 +1,4 @@
-"""The exceptions of binfeed, and how messages suggest what was meant."""
+"""The exceptions of binfeed, and the parts of messages that show values and suggest names."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ T = TypeVar("T")
 
 
 class Error(Exception):
-    """The base of all exceptions that binfeed defines."""
+    """The base class of all exceptions that binfeed defines."""
 
-    # Not that of ValueError: AutoGraph, which makes the errors of a tf.function anew, knows this one.
+    # Rather than that of ValueError: AutoGraph, which makes the errors of a tf.function anew, knows this one.
     __init__ = Exception.__init__
 
 
 class LayoutError(Error, ValueError):
-    """The bytes are described in a way that cannot be decoded."""
+    """A layout is wrong, or describes bytes that cannot be decoded."""
 
 
 class FeatureError(Error, ValueError):
-    """A feature asks for a field that is not there, or for an operation that does not fit it."""
+    """A feature reads a field that the layout lacks, or has an operation that does not fit the field."""
 
 
 class DataError(Error, ValueError):
-    """A file is not what its layout says.
+    """A file does not have the layout that was given for it.
 
     Attributes:
-        file: its path.
-        offset: the byte of the file where that shows.
+        file: the path of the file, or ``"<memory N>"`` for bytes in memory.
+        offset: the byte of the file where the error shows.
     """
 
     def __init__(self, message: str, file: str, offset: int) -> None:
@@ -47,7 +47,7 @@ class DataError(Error, ValueError):
 
 
 class StateError(Error, ValueError):
-    """A state is not one of this reader: of another version, other files, other features or another order."""
+    """A state is damaged, or belongs to another version, other files, other features or another order."""
 
 
 class _Repr(reprlib.Repr):
@@ -60,7 +60,7 @@ class _Repr(reprlib.Repr):
         self.maxlevel = 3
 
     def repr_int(self, x: int, level: int) -> str:
-        # Python refuses to write out an int of some thousand digits.
+        # Python refuses to write out an int of more than some thousand digits.
         return repr(x) if x.bit_length() <= 128 else f"<int of {x.bit_length()} bits>"
 
     def repr_bytes(self, x: bytes, level: int) -> str:
@@ -70,22 +70,22 @@ class _Repr(reprlib.Repr):
 
 
 _REPR = _Repr()
-#: Names that a message lists.
+#: The most names that a message lists.
 _MAX_NAMES = 16
 
 
 def shown(value: Any) -> str:
-    """How messages show a value that somebody gave: its :func:`repr`, shortened."""
+    """Return a value as messages show it: its :func:`repr`, shortened."""
     return shortened(_REPR.repr(value), 200)
 
 
 def shortened(text: str, size: int) -> str:
-    """The first ``size`` characters of a text."""
+    """Return ``text``, cut to ``size`` characters, of which the last three are then dots."""
     return text if len(text) <= size else text[: size - 3] + "..."
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'price'?``, or the names there are when none is near."""
+    """Return ``; did you mean 'price'?``, or a list of the known names if none is close to ``name``."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     if near:
@@ -95,10 +95,10 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def one_of(name: str, value: str, known: Sequence[str]) -> str:
-    """``value`` if it is one of ``known``.
+    """Return ``value`` if it is one of ``known``.
 
     Raises:
-        ValueError: if it is not, with a suggestion.
+        ValueError: suggesting another value, if it is not.
     """
     if isinstance(value, str) and value in known:
         return value
@@ -106,9 +106,9 @@ def one_of(name: str, value: str, known: Sequence[str]) -> str:
 
 
 def options_of(function: Callable[..., Any]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Say that ``**options`` of the decorated function are the keyword-only arguments of ``function``.
+    """Declare that ``**options`` of the decorated function are the keyword-only arguments of ``function``.
 
-    So ``help()`` shows them with their defaults, and :func:`checked_keywords` knows their names.
+    Then ``help()`` shows them with their defaults, and :func:`checked_keywords` knows their names.
     """
     options = [each for each in inspect.signature(function).parameters.values() if each.kind is each.KEYWORD_ONLY]
 
@@ -137,6 +137,6 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def checked_constructor(cls: type[T]) -> type[T]:
-    """The same for the arguments of a dataclass."""
+    """Make an unknown keyword argument of a dataclass an error that suggests the right name."""
     setattr(cls, "__init__", checked_keywords(cls.__init__))  # noqa: B010  (mypy refuses the assignment)
     return cls

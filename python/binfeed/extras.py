@@ -1,4 +1,4 @@
-"""Packages that only some users need, which are imported when used."""
+"""Packages that only some users need, and that are imported when they are used."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ def require(module: str, package: str, extra: str, purpose: str) -> Any:
     """Import ``module`` of ``package``, which ``purpose`` needs and pip installs with ``binfeed[extra]``.
 
     Raises:
-        ImportError: saying so, if it is not installed.
+        ImportError: saying how to install it, if it is not installed.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module:  # it is there, and what it imports is not
+        if error.name != module:  # the module is installed, but one that it imports is not
             raise
         raise ImportError(f"{purpose} need the package {package}: pip install 'binfeed[{extra}]'") from None

@@ -1,4 +1,4 @@
-"""What the model gets: :func:`field` and :func:`concat`, and the operations on them.
+"""What the model gets: the features that :func:`field` and :func:`concat` make, and the operations on them.
 
 A feature is a chain that reads from left to right::
 
@@ -7,12 +7,13 @@ A feature is a chain that reads from left to right::
 
 Arithmetic follows three rules, which :mod:`binfeed.reference` spells out in NumPy:
 
-- It computes in float32 where the value that goes into the first operation is a bool, an integer of up to 16 bits,
-  float16 or float32, and in float64 where it is a wider integer or float64. Parameters are rounded to that type.
+- It computes in float32 if its input is a bool, an integer of up to 16 bits, float16, bfloat16 or float32, and in
+  float64 if its input is a wider integer or float64. Parameters are rounded to that type.
 - The result is rounded once, at the end of the chain or at the next ``.cast``. It comes out as float32, or as the
-  floating dtype that an earlier ``.cast`` chose.
-- ``.cast`` to an integer drops the fraction and saturates: what lies outside the range becomes the nearest bound, NaN
-  becomes 0. ``.cast`` to a floating dtype rounds to nearest, ties to even. ``.cast`` to bool is ``x != 0``.
+  floating dtype that an earlier ``.cast`` chose. Whatever was chosen before, :meth:`Feature.one_hot` and
+  :func:`concat` always give float32.
+- ``.cast`` to an integer drops the fraction and saturates: a value outside the range becomes the nearest bound, and
+  NaN becomes 0. ``.cast`` to a floating dtype rounds to nearest, ties to even. ``.cast`` to bool is ``x != 0``.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ from binfeed.operations import (
     Transpose,
 )
 
-#: What other libraries call the methods of a feature.
+#: Names that other libraries use for the methods of a feature.
 _ELSEWHERE = {
     "astype": "cast",
     "isnan": "is_missing",
@@ -62,11 +63,12 @@ _ELSEWHERE = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Feature:
-    """A field of the records, or several of them, taken through operations. Made by :func:`field` and :func:`concat`.
+    """A field, or several fields side by side, and the operations on it. See :func:`field` and :func:`concat`.
 
-    Every method returns a new feature. Shapes and axes are those of one record: the batch axis, always the first one
-    of what comes out, is never named. A parameter is one number, or an array that broadcasts to the record's shape at
-    that point of the chain.
+    Every method returns a new feature. Shapes and axes are those of one record: they leave out the batch axis, which is
+    always the first axis of the arrays that come out. A parameter is one number, or an array that broadcasts to the
+    shape of a record at that point of the chain. Whether the operations fit the field is checked when files are opened:
+    :func:`binfeed.open` raises :class:`~binfeed.FeatureError` if they do not.
     """
 
     source: str | tuple[Feature, ...]
@@ -77,15 +79,15 @@ class Feature:
         return replace(self, operations=(*self.operations, operation))
 
     def target(self) -> Feature:
-        """The same of the records of a window's target, see :class:`~binfeed.Window`."""
+        """Read the same feature from the records of a window's target: see :class:`~binfeed.Window`."""
         return replace(self, is_target=True)
 
     @checked_keywords
     def cast(self, dtype: npt.DTypeLike) -> Feature:
-        """Give the values as ``dtype``, of NumPy or TensorFlow: bool, an integer, float16/32/64 or bfloat16.
+        """Convert to ``dtype``, of NumPy or TensorFlow: bool, an integer, float16, float32, float64 or bfloat16.
 
-        Integers saturate and drop the fraction, NaN becomes the integer 0, and bool is ``x != 0``. bfloat16 is rounded
-        by way of float32.
+        A cast to an integer drops the fraction and saturates, with 0 for NaN. A cast to bool is ``x != 0``. A cast to
+        bfloat16 rounds to float32 first.
 
         Raises:
             FeatureError: if ``dtype`` is none of these.
@@ -100,7 +102,7 @@ class Feature:
 
     @checked_keywords
     def scale(self, factor: npt.ArrayLike, offset: npt.ArrayLike = 0) -> Feature:
-        """``x * factor + offset``, as float32 unless a ``.cast`` says otherwise.
+        """Compute ``x * factor + offset``, as float32 unless a ``.cast`` says otherwise.
 
         Raises:
             FeatureError: if a parameter is not a finite number.
@@ -111,7 +113,7 @@ class Feature:
 
     @checked_keywords
     def div(self, by: npt.ArrayLike) -> Feature:
-        """``x / by``, a true division, as float32 unless a ``.cast`` says otherwise.
+        """Compute the true division ``x / by``, as float32 unless a ``.cast`` says otherwise.
 
         Raises:
             FeatureError: if ``by`` is zero or not a finite number.
@@ -120,7 +122,7 @@ class Feature:
 
     @checked_keywords
     def standardize(self, mean: npt.ArrayLike, std: npt.ArrayLike) -> Feature:
-        """``(x - mean) / std``, as float32 unless a ``.cast`` says otherwise.
+        """Compute ``(x - mean) / std``, as float32 unless a ``.cast`` says otherwise.
 
         Raises:
             FeatureError: if a parameter is not a finite number, or ``std`` is zero.
@@ -129,10 +131,12 @@ class Feature:
 
     @checked_keywords
     def minmax(self, low: npt.ArrayLike, high: npt.ArrayLike) -> Feature:
-        """``(x - low) / (high - low)``: 0 at ``low``, 1 at ``high``; float32 unless a ``.cast`` says otherwise.
+        """Compute ``(x - low) / (high - low)``, as float32 unless a ``.cast`` says otherwise.
+
+        That is 0 at ``low`` and 1 at ``high``.
 
         Raises:
-            FeatureError: if a parameter is not a finite number, or the two are equal.
+            FeatureError: if a parameter is not a finite number, or ``low`` equals ``high``.
         """
         bounds = _parameter("minmax(low=)", low), _parameter("minmax(high=)", high)
         with np.errstate(over="ignore"):
@@ -140,40 +144,40 @@ class Feature:
         return self._then(MinMax(*bounds))
 
     def log1p(self) -> Feature:
-        """``log(1 + x)``, as float32 unless a ``.cast`` says otherwise.
+        """Compute ``log(1 + x)``, as float32 unless a ``.cast`` says otherwise.
 
-        Within 2 units in the last place of the true value in float64, within 0.51 in float32, and the same bits on
-        every instruction set. -infinity at -1, NaN below.
+        The error is at most 2 units in the last place in float64 and 0.51 in float32. The result has the same bits on
+        every instruction set. It is -infinity at -1 and NaN below.
         """
         return self._then(Log1p())
 
     def abs(self) -> Feature:
-        """``|x|``, in the dtype that ``x`` has.
+        """Compute ``|x|``, in the dtype of ``x``.
 
-        The lowest signed integer, whose negative the dtype does not hold, becomes the highest: -128 becomes 127.
+        The lowest signed integer becomes the highest, since the dtype lacks its negative: -128 becomes 127 in int8.
         """
         return self._then(Abs())
 
     @checked_keywords
     def clip(self, low: float | None = None, high: float | None = None) -> Feature:
-        """``low`` where ``x`` is less, ``high`` where it is greater, else ``x``. NaN stays. The dtype stays as well.
+        """Limit values to the range from ``low`` to ``high``; None is no limit. NaN stays NaN, and the dtype stays.
 
         Raises:
-            FeatureError: without bounds, with NaN, or if ``low`` is above ``high``.
+            FeatureError: if there is no bound, if a bound is NaN, or if ``low`` is above ``high``.
         """
         if low is None and high is None:
-            raise FeatureError("clip() needs a bound")
+            raise FeatureError("clip() needs a bound: give low, high or both")
         low, high = _number("clip(low=)", low), _number("clip(high=)", high)
         if low is not None and high is not None and not low <= high:
-            raise FeatureError(f"clip({shown(low)}, {shown(high)}): the lower bound is above the higher")
+            raise FeatureError(f"clip({shown(low)}, {shown(high)}): the lower bound is above the upper")
         return self._then(Clip(low, high))
 
     @checked_keywords
     def fill(self, value: float, *, missing: float | None = None) -> Feature:
-        """``value`` where ``x`` is NaN, or equal to the sentinel ``missing``; else ``x``. The dtype stays.
+        """Replace NaN, and values equal to the sentinel ``missing``, by ``value``. The dtype stays.
 
         Raises:
-            FeatureError: if the field's dtype does not hold a parameter.
+            FeatureError: if a parameter is not a number. Opening files raises it if the dtype cannot represent one.
         """
         filler = _number("fill(value=)", value, allow_nan=True)
         if filler is None:
@@ -182,52 +186,54 @@ class Feature:
 
     @checked_keywords
     def is_missing(self, missing: float | None = None) -> Feature:
-        """Whether ``x`` is NaN, or equal to the sentinel ``missing``: bool.
+        """Tell whether ``x`` is NaN, or equal to the sentinel ``missing``, as bool.
 
         Raises:
-            FeatureError: if the field's dtype does not hold the sentinel.
+            FeatureError: if the sentinel is not a number. Opening files raises it if the dtype cannot represent it.
         """
         return self._then(IsMissing(_number("is_missing(missing=)", missing)))
 
     @checked_keywords
     def bits(self, start: int, width: int, *, signed: bool = False) -> Feature:
-        """The number in ``width`` bits of an integer from bit ``start`` on, the lowest being 0.
+        """Extract the number in ``width`` bits of an integer, from bit ``start`` on; bit 0 is the lowest.
 
-        It has the smallest integer dtype that holds it. With ``signed`` the highest of the bits is a sign, as in two's
-        complement.
+        It comes out in the smallest integer dtype of at least ``width`` bits: unsigned, or with ``signed`` in two's
+        complement, where the highest of the bits is the sign.
 
         Raises:
-            FeatureError: if the bits are not within the integer.
-            TypeError: if ``signed`` is no bool.
+            FeatureError: if ``start`` is negative or ``width`` is not from 1 to 64. Opening files raises it if the bits
+                reach beyond the integer.
+            TypeError: if ``signed`` is not a bool.
         """
         first, count = _integer("bits(start=)", start), _integer("bits(width=)", width)
         if first < 0 or not 0 < count <= 64:
-            raise FeatureError(f"bits({first}, {count}): starts at bit 0 or above, and is 1 to 64 bits wide")
+            raise FeatureError(f"bits({first}, {count}): start must be at least 0, and width from 1 to 64")
         return self._then(Bits(first, count, flag("signed", signed)))
 
     @checked_keywords
     def codes(
         self, codes: Mapping[str, int] | Mapping[bytes, int] | Mapping[int, int], *, default: int = -1
     ) -> Feature:
-        """The integer that ``codes`` has for each value, ``default`` for any other: int32.
+        """Map each value to its integer in ``codes``, and any other value to ``default``, as int32.
 
-        For fixed bytes (``S1`` to ``S8``) keys are strings, compared without trailing zeros; for integers of one byte
-        they are integers.
+        The keys are strings or bytes for fixed bytes (``S1`` to ``S8``), which are compared without trailing zeros, and
+        integers for integers of one byte.
 
         Raises:
-            FeatureError: for keys that the field cannot hold, or codes that are no int32.
+            FeatureError: if ``codes`` is empty, a key is neither, or a code does not fit int32. Opening files raises it
+                for a key that the field cannot hold.
         """
         if not isinstance(codes, Mapping) or not codes:
-            raise FeatureError(f"codes() takes a dict of value to code, not {shown(codes)}")
+            raise FeatureError(f"codes() takes a dict that maps values to codes, not {shown(codes)}")
         pairs: list[Any] = [(_key(key), _code(code)) for key, code in codes.items()]
-        pairs.sort(key=lambda pair: (isinstance(pair[0], bytes), pair))  # so that equal ones are equal
+        pairs.sort(key=lambda pair: (isinstance(pair[0], bytes), pair))  # so that their order does not matter
         return self._then(Codes(tuple(pairs), _code(default)))
 
     @checked_keywords
     def one_hot(self, depth: int) -> Feature:
-        """1.0 at index ``x`` of a new last axis of ``depth`` values, else 0.0: float32.
+        """Add a last axis of ``depth`` values, 1.0 at index ``x`` and 0.0 elsewhere, as float32.
 
-        An ``x`` outside it gives zeros alone.
+        A value that is not an index of this axis gives only zeros.
 
         Raises:
             FeatureError: if ``depth`` is less than 1.
@@ -238,7 +244,7 @@ class Feature:
         return self._then(OneHot(size))
 
     def __getitem__(self, index: Any) -> Feature:
-        """Some elements of each record's array: ``bf.field("image")[..., ::2, 0]``. Integers, slices and ``...``."""
+        """Take elements of each record by integers, slices and ``...``: ``bf.field("image")[..., ::2, 0]``."""
         parts = index if isinstance(index, tuple) else (index,)
         return self._then(Select(tuple(map(_index, parts))))
 
@@ -250,23 +256,24 @@ class Feature:
             return True
         raise FeatureError("features cannot be compared with == or !=; compare the arrays that come out")
 
-    if not TYPE_CHECKING:  # or type checkers would think that there is any attribute
+    if not TYPE_CHECKING:  # or type checkers would accept any attribute
 
         def __getattr__(self, name: str) -> NoReturn:
             if name.startswith("__"):
                 raise AttributeError(name)
             methods = [each for each, value in vars(Feature).items() if callable(value) and each[0] != "_"]
-            raise AttributeError(f"a feature has no {shown(name)}{suggestion(_ELSEWHERE.get(name, name), methods)}")
+            hint = suggestion(_ELSEWHERE.get(name, name), methods)
+            raise AttributeError(f"a feature has no attribute {shown(name)}{hint}")
 
     def __bool__(self) -> bool:
         raise FeatureError("a feature is neither true nor false; it stands for values of records")
 
     def reshape(self, *shape: int | Sequence[int]) -> Feature:
-        """Give each record's elements, in the same order, the shape ``shape``; one -1 stands for what is left."""
+        """Give the elements of each record, in the same order, another shape; one side may be -1, for what is left."""
         return self._then(Reshape(_integers("a side in reshape()", shape)))
 
     def transpose(self, *axes: int | Sequence[int]) -> Feature:
-        """Put a record's axes in the order ``axes``; without any, reverse them. Axis 0 is the first after the batch."""
+        """Put the axes of each record in the order ``axes``, by default reversed. Axis 0 follows the batch axis."""
         return self._then(Transpose(_integers("an axis in transpose()", axes) if axes else None))
 
     def __repr__(self) -> str:
@@ -279,9 +286,12 @@ class Feature:
 
 
 def field(name: str) -> Feature:
-    """The field ``name`` of each record, in native byte order: ``[B]``, or ``[B, *shape]`` of an array field.
+    """Make the feature that reads the field ``name``: ``[B]`` in native byte order, or ``[B, *shape]`` for an array.
 
-    Fields of nested structs are joined by dots: ``bf.field("header.time")``.
+    The names of nested fields are joined by dots: ``bf.field("header.time")``.
+
+    Raises:
+        FeatureError: if ``name`` is not a string. Opening files raises it if the layout lacks the field.
     """
     if not isinstance(name, str):
         raise FeatureError(f"field() takes the name of a field, not {shown(name)}")
@@ -289,9 +299,12 @@ def field(name: str) -> Feature:
 
 
 def concat(*features: Feature | str) -> Feature:
-    """One dense float32 block ``[B, F]`` of the features side by side, each flattened per record.
+    """Make one float32 feature ``[B, F]`` of several side by side, each flattened per record.
 
     A string stands for the field of that name. One component costs tf.data less than ten.
+
+    Raises:
+        FeatureError: without features, or if one of them is a target: the whole can be, with ``concat(...).target()``.
     """
     if not features:
         raise FeatureError("concat() needs at least one feature")
@@ -305,14 +318,18 @@ def concat(*features: Feature | str) -> Feature:
 
 
 def as_feature(feature: Feature | str) -> Feature:
-    """``feature`` itself, or the field of that name."""
+    """Return ``feature`` itself, or the field of that name."""
     return feature if isinstance(feature, Feature) else field(feature)
 
 
 def as_features(
     features: Mapping[str, Feature | str] | Feature | str | None, layout: Layout
 ) -> Mapping[str, Feature] | Feature:
-    """Features as :func:`open` takes them; without any, all fields of the layout."""
+    """Check ``features``, in the forms that :func:`open` takes; None stands for all fields of the layout.
+
+    Raises:
+        FeatureError: if they have another form.
+    """
     if features is None:
         if layout.is_scalar:
             return field(UNNAMED)
@@ -327,7 +344,7 @@ def as_features(
         if not is_name(name):
             raise FeatureError(f"the name of a feature must be text of at least one character, not {shown(name)}")
         if not isinstance(feature, Feature | str):
-            raise FeatureError(f"features must be features by name, but {shown(name)} is {shown(feature)}")
+            raise FeatureError(f"features must map names to features, but {shown(name)} is {shown(feature)}")
     return {name: as_feature(feature) for name, feature in features.items()}
 
 
@@ -351,18 +368,18 @@ def _divisor(what: str, value: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def _number(what: str, value: Any, *, allow_nan: bool = False) -> float | None:
-    """An int or float as it is, exact; one of NumPy as its Python twin."""
+    """Return an int or float unchanged, and a NumPy scalar as the Python number it equals."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is not None and (not isinstance(value, int | float) or (value != value and not allow_nan)):
         raise FeatureError(f"{what} must be a number, not {shown(value)}")
     if isinstance(value, int) and abs(value) > sys.float_info.max:
-        raise FeatureError(f"{what} must be a number that float64 holds, not {shown(value)}")
+        raise FeatureError(f"{what} must be a number that fits float64, not {shown(value)}")
     return value
 
 
 def _integer(what: str, value: Any) -> int:
-    """A whole number, of at most 64 bits."""
+    """Return a whole number that fits a signed integer of 64 bits."""
     try:
         number = whole(what, value)
     except TypeError as error:

@@ -1,4 +1,4 @@
-"""From what the user names to the files themselves, and what they may be if they are no records."""
+"""Finding the files that the user names, and hints about files that are not records."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from binfeed.layout import Layout
 PathLike = str | os.PathLike[str]
 Buffer = bytes | bytearray | memoryview | npt.NDArray[Any]
 
-#: A path or bytes in memory, as the core takes them.
+#: A path, or bytes in memory with a name for messages, as the core takes them.
 Source = bytes | tuple[bytes, npt.NDArray[np.uint8]]
 
 _DECOMPRESS = "decompress it first"
-#: Formats that are taken for records by mistake: how their files begin, and what to do.
+#: Formats that people take for records by mistake: how their files begin, and what to do about them.
 _FORMATS = {
     "gzip": (rb"\x1f\x8b\x08", _DECOMPRESS),
     "bzip2": (rb"BZh[1-9]", _DECOMPRESS),
@@ -40,7 +40,15 @@ _MAX_PATH_BYTES = 4096
 
 
 def find_sources(files: PathLike | Buffer | Iterable[PathLike | Buffer], layout: Layout) -> list[Source]:
-    """What ``files`` stands for: paths, globs (sorted), bytes in memory, or a list of them (in its order)."""
+    """Return the sources that ``files`` stands for: a path, a glob, bytes in memory, or a list of these.
+
+    The matches of a glob are sorted, and the order of a list is kept.
+
+    Raises:
+        TypeError: if ``files`` is none of these, or is an array of another dtype than the layout's.
+        ValueError: if a list is empty, a path is not one of a local file, or bytes in memory are not contiguous.
+        FileNotFoundError: naming the glob that matches nothing.
+    """
     if _is_one(files):
         return _sources(files, 0, layout)
     if not isinstance(files, Iterable) or isinstance(files, Set | Mapping):  # a set has no order to keep
@@ -56,10 +64,10 @@ def find_sources(files: PathLike | Buffer | Iterable[PathLike | Buffer], layout:
 
 
 def _is_one(file: Any) -> bool:
-    """Whether it stands for itself, rather than for a list.
+    """Whether ``file`` stands for itself, rather than for a list.
 
     Raises:
-        TypeError: if it is something else that can be iterated.
+        TypeError: if it is an open file or a tensor, which can be iterated but not read.
     """
     if isinstance(file, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray):
         return True
@@ -90,10 +98,10 @@ def _paths(name: PathLike) -> list[Source]:
 
 
 def _absolute(path: str) -> bytes:
-    """As it is now: the working directory may be another one when the file is read."""
+    """Make a path absolute, since the working directory may be another one when the file is read."""
     if "\0" in path:
-        raise ValueError(f"a path has a NUL byte in it: {shown(path)}")
-    # As it is written: what ".." behind a link is, the system knows.
+        raise ValueError(f"a path must not have a NUL byte in it: {shown(path)}")
+    # Not normalised: only the system knows where ".." leads after a symbolic link.
     return os.fsencode(path if os.path.isabs(path) else os.path.join(os.getcwd(), path))  # noqa: PTH109, PTH117, PTH118
 
 
@@ -102,8 +110,8 @@ def _memory(data: Buffer, number: int, layout: Layout) -> Source:
     has_frame = layout.header_bytes + layout.footer_bytes > 0
     if array.dtype.itemsize != 1 and (has_frame or not _are_records(array, layout)):
         raise TypeError(
-            f"an array of {shortened(str(array.dtype), 80)} with the shape {shown(array.shape)} is none of the "
-            f"layout's records; {_array_remedy(data, layout)}"
+            f"an array of {shortened(str(array.dtype), 80)} with the shape {shown(array.shape)} does not consist of "
+            f"the layout's records; {_array_remedy(data, layout)}"
         )
     if not array.flags.c_contiguous:
         raise ValueError("bytes in memory must be contiguous; copy them first (np.ascontiguousarray)")
@@ -113,33 +121,33 @@ def _memory(data: Buffer, number: int, layout: Layout) -> Source:
 def _array_remedy(data: Buffer, layout: Layout) -> str:
     array = np.asarray(data)
     if array.dtype.kind in "OU":
-        return "names of files go in a list"
+        return "give names of files as a list"
     if _are_records(array, layout):
-        return "it has the dtype, but a layout of an array has no header_bytes or footer_bytes"
+        return "its dtype fits, but the layout of an array must not have header_bytes or footer_bytes"
     view = ".cast('B')" if isinstance(data, memoryview) else ".view(np.uint8)"
-    return f"{view} has it read as bytes"
+    return f"with {view} it is read as bytes"
 
 
 def _are_records(array: npt.NDArray[Any], layout: Layout) -> bool:
-    """Whether the elements of an array, or the arrays along its last axes, are what the layout says."""
+    """Whether the elements of an array, or the arrays along its last axes, are records of the layout."""
     for axis in range(array.ndim + 1):
         shape = array.shape[axis:]
         try:
             frame = {"header_bytes": layout.header_bytes, "footer_bytes": layout.footer_bytes}
             if Layout((array.dtype, shape), **frame) == layout:
                 return True
-        except LayoutError:  # such a record there cannot be
+        except LayoutError:  # there is no such record
             continue
     return False
 
 
 @contextmanager
 def explained(sources: Sequence[Source]) -> Iterator[None]:
-    """Within it, errors of the core say as well what a file may be instead of records."""
+    """Return a context in which errors of the core also say what a file may be instead of records."""
     try:
         yield
     except IsADirectoryError as error:
-        pattern = os.path.join(error.filename, "*")  # noqa: PTH118  (a pattern is no path)
+        pattern = os.path.join(error.filename, "*")  # noqa: PTH118  (a pattern is not a path)
         words = f"it is a directory; for the files in it give {pattern!r}"
         raise IsADirectoryError(error.errno, words, error.filename) from None
     except DataError as error:
@@ -151,7 +159,7 @@ def explained(sources: Sequence[Source]) -> Iterator[None]:
 
 
 def warn_of_format(source: Source, stacklevel: int) -> None:
-    """Warn if a whole number of records looks like something else."""
+    """Warn if a source looks like something else, although it is a whole number of records."""
     hint = _format_hint(source) or _path_hint(source)
     if hint:
         name = os.fsdecode(source_name(source))
@@ -159,7 +167,7 @@ def warn_of_format(source: Source, stacklevel: int) -> None:
 
 
 def source_name(source: Source) -> bytes:
-    """The path of a file, or what stands for it in messages."""
+    """Return the path of a file, or the name of bytes in memory, as messages show it."""
     return source if isinstance(source, bytes) else source[0]
 
 
@@ -176,9 +184,9 @@ def _format_hint(source: Source) -> str:
 
 
 def _path_hint(source: Source) -> str:
-    """What to do if bytes in memory are the name of a file."""
+    """Return what to do if bytes in memory are the name of a file, else an empty string."""
     if isinstance(source, bytes) or not 0 < source[1].size <= _MAX_PATH_BYTES:
         return ""
     path = source[1].tobytes()
     is_path = os.path.exists(path)  # noqa: PTH110  (Path takes no bytes)
-    return f"these bytes are the name of a file, give it as os.fsdecode({shown(path)})" if is_path else ""
+    return f"these bytes are the name of a file: give it as os.fsdecode({shown(path)})" if is_path else ""

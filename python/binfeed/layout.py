@@ -1,4 +1,4 @@
-"""What the bytes of a file are: :class:`Layout`, a record's fields and where each lies."""
+"""What the bytes of a file are: a :class:`Layout` lists the fields of a record and where each of them lies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from binfeed.numbers import MAX_SIZE, whole
 UNNAMED = "value"
 
 _YAML_SUFFIXES = (".yaml", ".yml")
-#: NumPy 1 has arrays of 32 axes, of which batches and windows need two.
+#: NumPy 1 allows 32 axes, and a batch of windows adds two of them.
 _MAX_AXES = 30
 
 
@@ -31,11 +31,11 @@ class Field:
     """A field of a record that holds numbers or bytes, not other fields.
 
     Attributes:
-        name: its path through nested structs, joined by dots: ``"header.time"``.
-        type: of one element.
-        shape: elements per record; ``()`` for one.
+        name: the path through nested structs, joined by dots: ``"header.time"``.
+        type: the type of one element.
+        shape: the shape of the array in each record; ``()`` for a single element.
         offset: bytes from the start of the record to the first element.
-        strides: bytes from one element to the next, per axis of ``shape``; ``None`` where elements are packed.
+        strides: bytes from one element to the next, per axis of ``shape``; ``None`` for packed integers.
     """
 
     name: str
@@ -46,21 +46,21 @@ class Field:
 
     @property
     def elements(self) -> int:
-        """Per record."""
+        """The number of elements per record."""
         return math.prod(self.shape)
 
     @property
     def bytes(self) -> int:
-        """Of all elements together."""
+        """The size of all elements together, in bytes, without the gaps that strides leave."""
         return -(-self.elements * self.type.bits // 8)
 
     @property
     def is_contiguous(self) -> bool:
-        """Whether elements lie one after the other, the last axis first."""
+        """Whether the elements lie one after the other in C order: the last axis varies fastest."""
         return self.strides is None or self.strides == _contiguous_strides(self.type, self.shape)
 
     def offsets_of(self, elements: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Bytes from :attr:`offset` to elements that are given by number, counted along the last axis first."""
+        """Return the bytes from :attr:`offset` to each of ``elements``, which are numbered in C order."""
         if self.is_contiguous:
             return elements * self.type.bytes
         offsets = np.zeros(elements.shape, np.int64)
@@ -82,20 +82,22 @@ class Layout:
     """The bytes of a file: a header, records of one size, a footer.
 
     Args:
-        record: anything :class:`numpy.dtype` takes, scalar or structured, nested, with sub-arrays, padding, offsets,
-            and a byte order per field. Or a dict of field name to type string, for types that NumPy has not as well:
-            ``{"kmer": "<u4", "count": "<u6", "samples": "(64)>uint12"}``; fields lie one after the other. A pair
-            ``(type, offset)`` puts one elsewhere, a nested dict is a struct. The guide has a table of all types. A
-            record that is one unnamed value, ``"<u2"``, is a field called ``value``, and readers give bare arrays.
+        record: anything :class:`numpy.dtype` takes: scalar or structured, nested, with sub-arrays, padding, offsets,
+            and a byte order per field. Or a dict of field name to type string, which also takes types NumPy lacks:
+            ``{"kmer": "<u4", "count": "<u6", "samples": "(64)>uint12"}``. Its fields lie one after the other; a pair
+            ``(type, offset)`` puts a field elsewhere, and a nested dict is a struct. The guide has a table of all
+            types. A record that is one unnamed value, such as ``"<u2"``, has a field called ``value``, and readers
+            give bare arrays of it.
         header_bytes: bytes before the first record of each file.
         footer_bytes: bytes after the last record of each file.
-        record_bytes: bytes from one record to the next, of a record given as a dict; by default they end with the last
-            field.
+        record_bytes: bytes from one record to the next, for a record given as a dict; by default a record ends with
+            its last field.
 
     A bool is true for any byte but zero. ``print(layout)`` shows a table of the fields.
 
     Raises:
-        LayoutError: naming the field, where there is no rule to decode it or it does not fit the record.
+        LayoutError: naming the field that cannot be decoded or does not fit the record, or the size that is out of
+            range.
     """
 
     @checked_keywords
@@ -134,12 +136,14 @@ class Layout:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Layout:
-        """The layout that :meth:`save` wrote, or somebody by hand: YAML with ``fields``, and sizes if there are any.
+        """Load a layout from a YAML file, which :meth:`save` or a person wrote.
 
-        ``fields`` is a mapping of name to type, or the type of one unnamed value.
+        The file has the key ``fields``, which maps names to types or is the type of one unnamed value, and optionally
+        ``record_bytes``, ``header_bytes`` and ``footer_bytes``.
 
         Raises:
             LayoutError: naming the file and what is wrong in it.
+            OSError: if the file cannot be read.
             ImportError: without the package PyYAML.
         """
         from binfeed import layout_yaml  # noqa: PLC0415  (PyYAML is an extra)
@@ -148,19 +152,20 @@ class Layout:
         try:
             content = layout_yaml.parse(Path(path).read_bytes())
             if not isinstance(content, dict) or not isinstance(content.get("fields"), dict | str):
-                raise LayoutError("it must have a mapping 'fields' of name to type")
+                raise LayoutError("it must have the key 'fields': a mapping of names to types, or one type")
             for name in content:
                 if name not in known:
                     raise LayoutError(f"unknown key {shown(name)}{suggestion(name, known)}")
             return cls(content.pop("fields"), **content)
         except LayoutError as error:
-            raise LayoutError(f"{os.fspath(path)!r} is no layout: {error}") from None
+            raise LayoutError(f"{os.fspath(path)!r} is not a layout: {error}") from None
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the layout as YAML, so that it can lie beside the data.
+        """Write the layout as YAML, to be kept beside the data.
 
         Raises:
-            LayoutError: if it has so many fields that :meth:`load` would refuse the file.
+            LayoutError: if the layout has so many fields that :meth:`load` would refuse the file.
+            OSError: if the file cannot be written.
             ImportError: without the package PyYAML.
         """
         from binfeed import layout_yaml  # noqa: PLC0415  (PyYAML is an extra)
@@ -169,7 +174,7 @@ class Layout:
         Path(path).write_bytes(layout_yaml.dump(sizes | {"fields": record}))
 
     def _arguments(self) -> tuple[Any, dict[str, int]]:
-        """What to make an equal layout of: the record, and the sizes that there are."""
+        """Return the arguments that make an equal layout: the record, and the sizes that are not the default."""
         entries = {field.name: _entry(field) for field in self.fields.values()}
         sizes = {} if self.is_scalar else {"record_bytes": self.record_bytes}
         sizes |= {"header_bytes": self.header_bytes} if self.header_bytes else {}
@@ -210,12 +215,12 @@ class Layout:
         return "\n".join([*lines, frame])
 
 
-#: What stands for a layout.
+#: Anything that describes a layout: see :func:`as_layout`.
 LayoutLike = Union[Layout, npt.DTypeLike, Mapping[str, Any], "os.PathLike[str]"]
 
 
 def as_layout(layout: LayoutLike) -> Layout:
-    """``layout`` itself, the layout of a dtype or of a dict of fields, or that of a YAML file."""
+    """Return ``layout`` itself, make the layout of a dtype or a dict of fields, or load it from a YAML file."""
     if isinstance(layout, Layout):
         return layout
     if isinstance(layout, os.PathLike) or (isinstance(layout, str) and layout.endswith(_YAML_SUFFIXES)):
@@ -235,14 +240,14 @@ def _byte_count(name: str, value: int) -> int:
 
 
 def _is_field_dict(record: Any) -> bool:
-    """Whether it is a dict of fields, not one of NumPy's own forms."""
+    """Whether ``record`` is a dict of fields rather than the dict that :class:`numpy.dtype` takes."""
     return isinstance(record, Mapping) and not {"names", "formats"} <= set(record)
 
 
 def _members(type_: Any, path: str, offset: int) -> tuple[list[Field], int]:
-    """The fields that a type of any form stands for, the first byte being ``offset``, and where it ends.
+    """Return the fields of a type in any form, which begins at byte ``offset``, and the byte where it ends.
 
-    A value without a path has no name.
+    ``path`` is the name of the type's own field, or ``""`` for an unnamed value.
     """
     if _is_field_dict(type_):
         return _dict_members(type_, path, offset)
@@ -257,7 +262,7 @@ def _members(type_: Any, path: str, offset: int) -> tuple[list[Field], int]:
 
 
 def _dict_members(record: Mapping[str, Any], path: str, offset: int) -> tuple[list[Field], int]:
-    """The fields of a dict, one after the other unless an offset says otherwise, and where the last of them ends."""
+    """Return the fields of a dict, one after the other unless an offset says otherwise, and where they end."""
     fields: list[Field] = []
     last = end = offset
     for name, entry in record.items():
@@ -280,12 +285,12 @@ def _dict_members(record: Mapping[str, Any], path: str, offset: int) -> tuple[li
 
 
 def is_name(name: Any) -> bool:
-    """Whether it can name a field or a feature: text that files can keep."""
+    """Whether ``name`` can name a field or a feature: it must be text, not empty, that UTF-8 can encode."""
     return isinstance(name, str) and name != "" and not re.search("[\ud800-\udfff]", name)
 
 
 def _joined(path: str, name: Any) -> str:
-    """The path of a member ``name``."""
+    """Return the path of the member ``name`` of the struct at ``path``, after checking the name."""
     if not is_name(name):
         raise LayoutError(f"the name of a field must be text of at least one character, not {shown(name)}")
     return f"{path}.{name}" if path else str(name)
@@ -303,15 +308,17 @@ def _field(path: str, type_: ElementType, shape: tuple[int, ...], offset: int) -
     if not type_.packing:
         return Field(path, type_, shape, offset, _contiguous_strides(type_, shape))
     if math.prod(shape) * type_.bits % 8 != 0:
-        raise LayoutError(f"{_where(path)}: {math.prod(shape)} x {type_.bits} bits are no whole number of bytes")
+        raise LayoutError(f"{_where(path)}: {math.prod(shape)} x {type_.bits} bits are not a whole number of bytes")
     return Field(path, type_, shape, offset, None)
 
 
 def _strided(field: Field, strides: tuple[int, ...]) -> Field:
     if field.strides is None:
-        raise LayoutError(f"{_where(field.name)}: packed integers have no strides, they share bytes")
+        raise LayoutError(f"{_where(field.name)}: packed integers cannot have strides, since they share bytes")
     if len(strides) != len(field.shape):
-        raise LayoutError(f"{_where(field.name)}: strides {shown(strides)} are not one for each axis")
+        raise LayoutError(
+            f"{_where(field.name)} needs one stride for each of its {len(field.shape)} axes, not {shown(strides)}"
+        )
     return replace(field, strides=strides)
 
 
@@ -322,7 +329,7 @@ def _contiguous_strides(type_: ElementType, shape: tuple[int, ...]) -> tuple[int
 def _dtype_fields(
     dtype: np.dtype[Any], path: str, shape: tuple[int, ...], offset: int, strides: tuple[int, ...]
 ) -> Iterator[Field]:
-    """The fields within ``dtype``, which stands ``shape`` times at ``offset`` with ``strides``."""
+    """Yield the fields of ``dtype``, repeated in an array of ``shape`` and ``strides`` that begins at ``offset``."""
     if dtype.subdtype is not None:
         base, inner = dtype.subdtype
         steps = tuple(base.itemsize * math.prod(inner[axis + 1 :]) for axis in range(len(inner)))
@@ -340,7 +347,7 @@ def _dtype_fields(
 
 
 def _entry(field: Field) -> Any:
-    """What stands for a field in a dict of them, with its offset; and its strides where they are not the usual ones."""
+    """Return the entry of a field in a dict of fields: type, offset, and strides unless it is contiguous."""
     shape = "(" + ",".join(map(str, field.shape)) + ")" if field.shape else ""
     entry: list[Any] = [shape + field.type.spelling, field.offset]
     return entry if field.is_contiguous else [*entry, list(field.strides or ())]

@@ -1,4 +1,4 @@
-"""Layouts as YAML, of which they take mappings, lists, strings and whole numbers: any text is that or an error."""
+"""Layouts as YAML, restricted to mappings, lists, strings and whole numbers; anything else is an error."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ require("yaml", "PyYAML", "yaml", "layouts in YAML")
 
 import yaml  # noqa: E402  (or say what is missing)
 
-#: Larger files take PyYAML longer than one wants to wait.
+#: PyYAML takes too long to parse larger files.
 _MAX_BYTES = 1 << 17
 _MAX_DEPTH = 32
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,19}|0x[0-9a-fA-F]{1,16})")
 
 
 class _Loader(yaml.BaseLoader):  # type: ignore[misc]
-    """Scalars are strings, so that fields may be called ``off`` or ``2001-01-01``, and no tag makes an object."""
+    """Keeps scalars as strings, so that fields may be called ``off`` or ``2001-01-01``, and ignores tags."""
 
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()
         if event.anchor is not None:
-            raise _error(event, "anchors and aliases are not taken, since a few of them stand for any number of fields")
+            raise _error(event, "anchors and aliases are not allowed, since a few can stand for any number of fields")
         if self.depth > _MAX_DEPTH:
-            raise _error(event, f"it is nested more than {_MAX_DEPTH} deep")
+            raise _error(event, f"it is nested more than {_MAX_DEPTH} levels deep")
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
@@ -40,16 +40,16 @@ class _Loader(yaml.BaseLoader):  # type: ignore[misc]
             if not isinstance(key, yaml.ScalarNode):
                 raise _error(key, "a key must be a string")
             if key.value in keys:
-                raise _error(key, f"there are two keys {shown(key.value)}")
+                raise _error(key, f"the key {shown(key.value)} appears twice")
             keys.add(key.value)
         return super().construct_mapping(node, deep)
 
 
 def parse(data: bytes) -> Any:
-    """What the bytes of a file say.
+    """Return the content of a YAML file, given its bytes: mappings, lists, strings and whole numbers.
 
     Raises:
-        LayoutError: naming the line, if that is none of what layouts are made of.
+        LayoutError: naming the line if possible, if the file is too large or has anything else in it.
     """
     if len(data) > _MAX_BYTES:
         raise LayoutError(f"it has {len(data)} bytes, more than the {_MAX_BYTES} that a layout may have")
@@ -62,20 +62,20 @@ def parse(data: bytes) -> Any:
         raise LayoutError(f"line {text.count(chr(10), 0, error.position) + 1}: {error.reason}") from None
     except yaml.MarkedYAMLError as error:
         raise LayoutError(f"line {error.problem_mark.line + 1}: {shortened(error.problem, 200)}") from None
-    except (ValueError, OverflowError) as error:  # PyYAML's own, of escapes and directives with numbers too large
-        raise LayoutError(f"it is no YAML: {error}") from None
+    except (ValueError, OverflowError) as error:  # escapes and directives with numbers too large for PyYAML
+        raise LayoutError(f"it is not YAML: {error}") from None
 
 
 def dump(content: dict[str, Any]) -> bytes:
-    """The bytes of a file that says ``content``.
+    """Return the bytes of a YAML file with ``content``.
 
     Raises:
-        LayoutError: if :func:`parse` would not take so many.
+        LayoutError: if they are more than :func:`parse` takes.
     """
     text: str = yaml.safe_dump(content, sort_keys=False, default_flow_style=None)
     data = text.encode()
     if len(data) > _MAX_BYTES:
-        raise LayoutError(f"the layout takes {len(data)} bytes as YAML, and may take {_MAX_BYTES}")
+        raise LayoutError(f"the layout takes {len(data)} bytes as YAML, more than the {_MAX_BYTES} that it may have")
     return data
 
 
@@ -85,7 +85,7 @@ def _error(place: Any, problem: str) -> Exception:
 
 
 def _with_numbers(value: Any) -> Any:
-    """The same with the strings that are whole numbers as such, but for keys."""
+    """Return ``value`` with strings that spell whole numbers turned into ints, except keys."""
     match value:
         case dict():
             return {name: _with_numbers(member) for name, member in value.items()}

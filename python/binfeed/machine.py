@@ -1,4 +1,4 @@
-"""What there is to run on."""
+"""The memory and the processors of this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def status_bytes(name: str) -> int:
-    """What Linux says of this process's memory: ``"RssAnon"``, ``"VmHWM"``...; 0 where it says nothing."""
+    """Return a size that Linux reports of the memory of this process, such as ``"VmHWM"``; 0 on other systems."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith(name + ":"):
@@ -17,5 +17,5 @@ def status_bytes(name: str) -> int:
 
 
 def processors() -> int:
-    """Those that this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

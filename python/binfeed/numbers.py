@@ -1,4 +1,4 @@
-"""Whole numbers and flags as arguments."""
+"""Checks of arguments that are whole numbers or flags."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 
 from binfeed.errors import shown
 
-#: No size, number or position is larger, as in the core, so that sums of two always fit into 64 bits.
+#: No size, number or position is larger, as in the core, so that the sum of two always fits 64 bits.
 MAX_SIZE = 2**62
 
 
 def whole(name: str, value: int) -> int:
-    """``value`` as an int.
+    """Return ``value`` as an int; ``name`` is what errors call it.
 
     Raises:
-        TypeError: if it is none; a bool is not.
+        TypeError: if it is not a whole number; a bool is not one.
     """
     try:
         if isinstance(value, bool | np.bool_):
@@ -27,20 +27,30 @@ def whole(name: str, value: int) -> int:
 
 
 def positive(name: str, value: int) -> int:
-    """``value`` as an int from 1 to ``MAX_SIZE``."""
+    """Return ``value`` as an int from 1 to ``MAX_SIZE``.
+
+    Raises:
+        TypeError: if it is not a whole number.
+        ValueError: if it is out of range.
+    """
     return _at_least(1, name, value)
 
 
 def non_negative(name: str, value: int) -> int:
-    """``value`` as an int from 0 to ``MAX_SIZE``."""
+    """Return ``value`` as an int from 0 to ``MAX_SIZE``.
+
+    Raises:
+        TypeError: if it is not a whole number.
+        ValueError: if it is out of range.
+    """
     return _at_least(0, name, value)
 
 
 def flag(name: str, value: bool) -> bool:
-    """``value`` as a bool.
+    """Return ``value`` as a bool.
 
     Raises:
-        TypeError: if it is none; 0 and 1 are numbers.
+        TypeError: if it is not a bool; the numbers 0 and 1 are not.
     """
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, not {shown(value)}")

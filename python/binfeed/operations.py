@@ -299,7 +299,7 @@ class Clip(Operation):
         chain.add(Program.clip, *words, type_=chain.type)
 
     def _bounds(self, chain: Chain) -> list[float]:
-        """The bounds; one that is None, or beyond what the type holds, is the type's own."""
+        """Return the bounds, limited to the range of the type; None is the end of that range."""
         if "float" in chain.type:
             return [-math.inf if self.low is None else self.low, math.inf if self.high is None else self.high]
         if chain.type == "bool":
@@ -383,7 +383,7 @@ class Bits(Operation):
         size = np.dtype(chain.type).itemsize * 8
         width = size if column.operations else column.source.type.bits
         if self.start + self.width > width:
-            raise FeatureError(f"{chain.where}: .{self!r} leaves an integer of {width} bits")
+            raise FeatureError(f"{chain.where}: .{self!r} reaches beyond an integer of {width} bits")
         chain.become(Program.bits, self.start, self.width, self.signed, type_=self._integer(size))
         chain.cast(self.dtype)
 
@@ -411,7 +411,7 @@ class Codes(Operation):
         size = np.dtype(chain.type).itemsize if is_bytes else 1
         if (is_bytes and size > 8) or (not is_bytes and chain.type not in ("int8", "uint8")):
             raise FeatureError(
-                f"{chain.where}: .codes() takes fixed bytes of up to 8, or integers of one byte, "
+                f"{chain.where}: .codes() takes up to 8 fixed bytes, or integers of one byte, "
                 f"not {shown(chain.columns[0].source.name)} of {chain.type}"
             )
         code_of = self._code_of_words(chain, size if is_bytes else None)
@@ -419,11 +419,11 @@ class Codes(Operation):
         chain.become(Program.codes, size, keys, [code_of[key] for key in keys], self.default, type_="int32")
 
     def _code_of_words(self, chain: Chain, size: int | None) -> dict[int, int]:
-        """The codes by keys as the core compares them; keys of integers if there is no size of bytes."""
+        """Return the codes by keys as the core compares them; ``size`` is that of fixed bytes, or None for integers."""
         found: dict[int, int] = {}
         for key, code in self.codes:
             if isinstance(key, bytes) != (size is not None):
-                raise FeatureError(f"{chain.where}: {shown(key)} in .codes() is no value of {chain.type}")
+                raise FeatureError(f"{chain.where}: {shown(key)} in .codes() is not a value of {chain.type}")
             if isinstance(key, bytes):
                 if len(key) > (size or 0):
                     raise FeatureError(f"{chain.where}: {shown(key)} in .codes() is longer than {chain.type}")
@@ -451,7 +451,7 @@ class OneHot(Operation):
 
     def plan(self, chain: Chain) -> None:
         if len(chain.columns) > 1:
-            raise FeatureError(f"{chain.where}: .one_hot() takes a feature, not what concat gives")
+            raise FeatureError(f"{chain.where}: .one_hot() must come before concat, not after it")
         chain.become(Program.one_hot, self.depth, type_="float32")
         chain.append_axis(self.depth)
 

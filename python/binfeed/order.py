@@ -1,4 +1,4 @@
-"""The order of the samples of each epoch, before it is cut into the batches of a shard."""
+"""The order of the samples in each epoch, before it is cut into the batches of a shard."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from binfeed._core import Shuffle as ShuffleKind
 from binfeed.errors import checked_constructor, one_of, shortened, shown
 from binfeed.numbers import positive, whole
 
-#: Bytes of the files that a block of a block shuffle is made of, unless told otherwise: enough for a disk to read at
-#: its full speed.
+#: The default size of a block of a block shuffle, in bytes of the files: enough for a disk to read at full speed.
 _BLOCK_BYTES = 1 << 20
 MAX_SEED = 2**64 - 1
 
@@ -23,14 +22,14 @@ MAX_SEED = 2**64 - 1
 @checked_constructor
 @dataclass(frozen=True)
 class BlockShuffle:
-    """A shuffle for files far larger than memory: what is read at any time lies in few places.
+    """A shuffle for files far larger than memory: at any time, it reads from few places of the files.
 
     Blocks of consecutive samples are put in random order. Then the samples of every ``group_blocks`` successive blocks
     are shuffled among themselves. Memory grows with neither number, but the page cache should hold two groups.
 
     Args:
-        block_samples: samples per block; by default as many as lie in 1 MiB of the files.
-        group_blocks: blocks whose samples are mixed.
+        block_samples: samples per block, by default as many as lie in 1 MiB of the files.
+        group_blocks: the number of blocks whose samples are mixed.
 
     Raises:
         ValueError: if a number is less than 1.
@@ -41,7 +40,7 @@ class BlockShuffle:
     group_blocks: int = 64
 
     def __post_init__(self) -> None:
-        # As ints, so that equal shuffles are equal, whoever counted.
+        # As ints, so that shuffles with equal numbers of any type are equal.
         if self.block_samples is not None:
             object.__setattr__(self, "block_samples", positive("block_samples", self.block_samples))
         object.__setattr__(self, "group_blocks", positive("group_blocks", self.group_blocks))
@@ -53,13 +52,14 @@ Shuffle = Union[bool, ShuffleName, BlockShuffle, None]  # noqa: UP007  (evaluate
 
 @dataclass(frozen=True)
 class EpochOrder:
-    """The order of the samples of every epoch, before it is cut into batches.
+    """The order of the samples in every epoch, before it is cut into batches.
 
     Attributes:
-        starts: number of the first sample of each file, and at the end the number of all samples.
-        cycle_length, block_length: how files take turns.
-        shuffle: ``"global"``, a block shuffle with all its numbers, or None.
-        seed: of the shuffle.
+        starts: the number of each file's first sample, followed by the number of all samples.
+        cycle_length: the number of files that take turns.
+        block_length: consecutive samples that a file gives in its turn.
+        shuffle: ``"global"``, a block shuffle with both numbers filled in, or None.
+        seed: the seed of the shuffle; 0 without a shuffle.
     """
 
     starts: Sequence[int]
@@ -70,12 +70,12 @@ class EpochOrder:
 
     @property
     def samples(self) -> int:
-        """Samples per epoch."""
+        """The number of samples per epoch."""
         return self.starts[-1]
 
     @property
     def kind(self) -> ShuffleKind:
-        """Of the shuffle."""
+        """The kind of the shuffle."""
         if self.shuffle is None:
             return ShuffleKind.NONE
         return ShuffleKind.BLOCK if isinstance(self.shuffle, BlockShuffle) else ShuffleKind.GLOBAL
@@ -101,16 +101,28 @@ def make_epoch_order(
     cycle_length: int,
     block_length: int,
 ) -> EpochOrder:
-    """Check and complete what the user asked for; samples begin ``sample_distance`` bytes of the files apart.
+    """Check the arguments of an order, and fill in what the user left out.
 
-    ``state_seed`` is that of the state to go on from, if there is one; ``shards`` share the order.
+    Args:
+        starts: the number of each file's first sample, followed by the number of all samples.
+        sample_distance: bytes of the files from the start of one sample to the start of the next.
+        shuffle: the shuffle, as the user gave it.
+        seed: the seed of the shuffle, or None to take ``state_seed`` or draw one.
+        state_seed: the seed of the state to go on from, if there is one.
+        shards: the number of shards that share the order.
+        cycle_length: the number of files that take turns.
+        block_length: consecutive samples that a file gives in its turn.
+
+    Raises:
+        TypeError: if a number is not whole, or ``shuffle`` is of another type.
+        ValueError: if a value is out of range, or arguments exclude each other.
     """
     cycle_length = positive("cycle_length", cycle_length)
     block_length = positive("block_length", block_length)
     kind = _shuffle_kind(shuffle, sample_distance)
     if kind is None:
         if seed is not None:
-            raise ValueError(f"seed={shown(seed)} is of no use without a shuffle: leave it out, or give shuffle=True")
+            raise ValueError(f"seed={shown(seed)} has no effect without a shuffle: leave it out, or give shuffle=True")
         return EpochOrder(starts, cycle_length, block_length, None, 0)
     if cycle_length > 1:
         raise ValueError(f"shuffle={shown(shuffle)} already mixes the files: leave out cycle_length={cycle_length}")
@@ -120,9 +132,9 @@ def make_epoch_order(
 
 
 def _find_seed(seed: int | None) -> int:
-    """``seed``, or a random one."""
+    """Return ``seed``, or draw a random one if it is None."""
     if seed is None:
-        return secrets.randbits(53)  # which JSON readers of any language keep
+        return secrets.randbits(53)  # 53 bits, which JSON readers of every language keep
     number = whole("seed", seed)
     if not 0 <= number <= MAX_SEED:
         raise ValueError(f"seed must be from 0 to 2^64 - 1, not {shown(number)}")
@@ -141,7 +153,7 @@ def _shuffle_kind(shuffle: Shuffle, sample_distance: int) -> str | BlockShuffle 
     if not isinstance(shuffle, BlockShuffle):
         raise TypeError(
             f"shuffle must be True, False, 'global', 'block' or a BlockShuffle, not {shortened(shown(shuffle), 80)}; "
-            "it is no size of a buffer: True shuffles all samples"
+            "it is not the size of a buffer: True shuffles all samples"
         )
     block_samples = shuffle.block_samples or max(_BLOCK_BYTES // sample_distance, 1)
     return dataclasses.replace(shuffle, block_samples=block_samples)

@@ -1,4 +1,4 @@
-"""Features become outputs, and a program for the C++ core that makes them."""
+"""Planning: features become the outputs of a batch, and the program with which the C++ core makes them."""
 
 from __future__ import annotations
 
@@ -41,17 +41,20 @@ class Output:
 
 @dataclass(frozen=True)
 class Plan:
-    """What comes out, and the core's program that makes it."""
+    """The outputs of features, in the order of the features, and the program of the core that makes them."""
 
     outputs: Sequence[Output]
     program: Program
 
 
 def plan_features(features: Mapping[str, Feature] | Feature, layout: Layout, window: Window | None = None) -> Plan:
-    """Work out what ``features`` give for records of ``layout``, in windows if there are any.
+    """Plan ``features`` of the records of ``layout``, or of windows of them.
+
+    Returns:
+        The outputs, one per feature, and the program that makes them.
 
     Raises:
-        FeatureError: naming the feature that does not fit the layout.
+        FeatureError: naming the feature that does not fit the layout, or that is a target without a window for it.
     """
     program = Program()
     if isinstance(features, Feature):
@@ -60,13 +63,13 @@ def plan_features(features: Mapping[str, Feature] | Feature, layout: Layout, win
 
 
 def _plan_output(program: Program, name: str | None, feature: Feature, layout: Layout, window: Window | None) -> Output:
-    """Plan one feature; without a name it is the only one."""
-    # What parameters become in the type that computes is checked, not warned of.
+    """Add one feature to ``program``, and return its output; ``name`` is None for a feature that stands alone."""
+    # Parameters that overflow in the compute type are errors of the chain: NumPy need not warn of them.
     with np.errstate(all="ignore"):
         chain = _chain_of("the feature" if name is None else f"feature {shown(name)}", feature, layout)
     name = "feature" if name is None else name
     if feature.is_target and (window is None or window.target_offset is None):
-        raise FeatureError(f"{chain.where} is a target: open() needs a window=Window(..., target_offset=...) for it")
+        raise FeatureError(f"{chain.where} is a target: give open() a window=Window(..., target_offset=...) for it")
     values = [column.add_to(program) for column in chain.columns]
     program.output(name=name, type=chain.columns[0].core_type, is_target=feature.is_target, values=values)
     time = () if window is None else window.shape(feature.is_target)
@@ -74,7 +77,7 @@ def _plan_output(program: Program, name: str | None, feature: Feature, layout: L
 
 
 def _chain_of(where: str, feature: Feature, layout: Layout) -> Chain:
-    """All that a feature does, to the end."""
+    """Follow a feature from its source to its last operation."""
     if isinstance(feature.source, str):
         try:
             chain = Chain.of_field(where, layout[feature.source])

@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 
 class RecordSamples(Samples):
-    """One record or window of records each.
+    """Samples of one record, or of one window of records, each.
 
     Attributes:
         sources: the files, or bytes in memory.
-        layout: of the files.
+        layout: the layout of the files.
         window: how many records a sample is made of; None for one.
         plan: how they become features.
         files: the files as they were opened, for plans that open them again.
@@ -44,7 +44,7 @@ class RecordSamples(Samples):
         chains = [features] if isinstance(features, Feature) else features.values()
         has_target = any(feature.is_target for feature in chains)
         if window is not None and window.target_offset is not None and not has_target:
-            raise FeatureError("the window has a target, but no feature is of it: mark one with .target()")
+            raise FeatureError("the window has a target, but no feature reads it: mark one with .target()")
         self.plan = plan_features(features, layout, window)
         with explained(sources):
             self._core = RecordReader(
@@ -57,14 +57,14 @@ class RecordSamples(Samples):
                 window=core_window(window),
                 instruction_set=instruction_set,
             )
-        # Kept, for those who ask when it is closed.
+        # Kept, since they may be asked for when the reader is closed.
         self._starts = self._core.starts()
         self._sample_bytes = self._core.sample_bytes()
         self.files = self._core.files()
 
     @property
     def are_in_files(self) -> bool:
-        """Whether none of them is in memory only."""
+        """Whether all samples are in files, rather than in bytes in memory."""
         return all(isinstance(source, bytes) for source in self.sources)
 
     @property

@@ -1,8 +1,8 @@
-"""The rules of decoding and shuffling in plain NumPy: slow, and the definition of every bit that binfeed gives.
+"""The rules of decoding and shuffling in plain NumPy: slow, but the definition of every bit that binfeed gives.
 
-Fields and orders are defined here, each operation of a feature by its ``reference`` in :mod:`binfeed.operations`. The
-tests hold the compiled decoder to them, for every instruction set. Where a result is NaN, any NaN equals any other.
-``log1p`` is NumPy's here, and the decoder may be 2 units in the last place away.
+Fields and orders are defined here, and each operation of a feature by its ``reference`` in :mod:`binfeed.operations`.
+The tests compare the compiled decoder with them, for every instruction set. Any NaN counts as equal to any other. The
+``log1p`` here is that of NumPy, from which the decoder may differ by 2 units in the last place.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from binfeed.values import Array, Value, cast, signed_if
 
 
 def decode(records: Array, layout: Layout, features: Mapping[str, Feature]) -> dict[str, Array]:
-    """The features of ``records``, an array of any dtype with the bytes of whole records of ``layout``."""
+    """Decode ``features`` from ``records``, an array of any dtype whose bytes are whole records of ``layout``."""
     raw = np.frombuffer(records.tobytes(), np.uint8).reshape(-1, layout.record_bytes)
     with np.errstate(all="ignore"):
         return {name: feature_values(feature, raw, layout) for name, feature in features.items()}
 
 
 def feature_values(feature: Feature, raw: Array, layout: Layout) -> Array:
-    """What ``feature`` gives for records of bytes ``[N, record_bytes]``: one row per record."""
+    """Decode ``feature`` from the bytes ``[N, record_bytes]`` of records, into one row per record."""
     if isinstance(feature.source, str):
         value = Value(field_values(raw, layout[feature.source]))
     else:
@@ -41,7 +41,7 @@ def feature_values(feature: Feature, raw: Array, layout: Layout) -> Array:
 
 
 def field_values(raw: Array, field: Field) -> Array:
-    """A field of every record, in the type that its values come out with."""
+    """Decode a field from the bytes ``[N, record_bytes]`` of records, into an array ``[N, *shape]``."""
     if field.type.packing:
         return unpacked(raw[:, field.offset : field.end], field.type).reshape(len(raw), *field.shape)
     offsets = field.offsets_of(np.arange(field.elements)).reshape(field.shape)
@@ -51,7 +51,7 @@ def field_values(raw: Array, field: Field) -> Array:
 
 
 def numbers(element_bytes: Array, type_: ElementType) -> Array:
-    """Values of the bytes ``[..., type_.bytes]``."""
+    """Decode the bytes ``[..., type_.bytes]`` of values that are not packed, into an array ``[..., 1]``."""
     if type_.name == "bool":
         return element_bytes != 0
     if type_.name == "bfloat16":
@@ -68,7 +68,7 @@ def numbers(element_bytes: Array, type_: ElementType) -> Array:
 
 
 def ibm_floats(bits: npt.NDArray[np.uint32]) -> Array:
-    """IBM System/360 floating point: sign, exponent to base 16, 24 bits of fraction (SEG-Y revision 1, appendix E)."""
+    """Decode IBM System/360 floats: sign, exponent to base 16, 24-bit fraction (SEG-Y revision 1, appendix E)."""
     fraction = (bits & 0xFFFFFF).astype(np.float64) * 2.0**-24
     exponent = ((bits >> 24) & 0x7F).astype(np.int64) - 64
     sign = np.where(bits >> 31, np.float32(-1), np.float32(1))
@@ -76,7 +76,7 @@ def ibm_floats(bits: npt.NDArray[np.uint32]) -> Array:
 
 
 def unpacked(packed: Array, type_: ElementType) -> Array:
-    """Numbers of no whole bytes, of each row of bytes."""
+    """Unpack numbers that share bytes from each row of ``packed``."""
     if type_.packing == "wfdb212":
         first, middle, last = (packed[:, i::3].astype(np.uint64) for i in range(3))
         pairs = [first | (middle & np.uint64(0x0F)) << np.uint64(8), last | (middle & np.uint64(0xF0)) << np.uint64(4)]
@@ -94,12 +94,12 @@ def unpacked(packed: Array, type_: ElementType) -> Array:
 
 
 def shuffled(size: int, seed: int, epoch: int) -> Array:
-    """The samples ``0 ... size - 1`` in the order of ``shuffle="global"``."""
+    """Return the samples ``0 ... size - 1`` in the order of ``shuffle="global"``."""
     return permuted(np.arange(size), size, seed, epoch, stream=0)
 
 
 def block_shuffled(size: int, block_samples: int, group_blocks: int, seed: int, epoch: int) -> Array:
-    """The samples ``0 ... size - 1`` in the order of a :class:`binfeed.BlockShuffle`."""
+    """Return the samples ``0 ... size - 1`` in the order of a :class:`binfeed.BlockShuffle`."""
     blocks = [np.arange(first, min(first + block_samples, size)) for first in range(0, size, block_samples)]
     order = permuted(np.arange(len(blocks)), len(blocks), seed, epoch, stream=0)
     groups = []
@@ -110,10 +110,10 @@ def block_shuffled(size: int, block_samples: int, group_blocks: int, seed: int, 
 
 
 def permuted(values: Array, size: int, seed: int, epoch: int, stream: int) -> Array:
-    """Where a keyed permutation of ``0 ... size - 1`` takes ``values``.
+    """Apply a keyed permutation of ``0 ... size - 1`` to ``values``.
 
-    A Feistel network of eight rounds permutes the numbers of so many bits as ``size`` has, at least ten. A number that
-    leaves the range goes through it again.
+    A Feistel network of eight rounds permutes all numbers of as many bits as ``size - 1`` has, but at least ten. A
+    result outside the range goes through the network again.
     """
     bits = max(10, (size - 1).bit_length())
     with np.errstate(over="ignore"):
@@ -153,7 +153,7 @@ def _round_keys(seed: int, epoch: int, stream: int) -> list[tuple[np.uint32, np.
 
 
 def _mixed(value: int) -> int:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    """Apply the finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
     value %= 2**64
     value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
     value = (value ^ (value >> 27)) * 0x94D049BB133111EB % 2**64

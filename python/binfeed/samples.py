@@ -58,11 +58,11 @@ class Samples(ABC):
 
     @abstractmethod
     def parts(self) -> Sequence[Samples]:
-        """The samples that stand side by side in these: themselves alone unless they are zipped."""
+        """Return the samples that are zipped to make these, or these alone if they are not zipped."""
 
     @abstractmethod
     def identities(self) -> Sequence[Identity]:
-        """What a state must find again, for each of :meth:`parts`."""
+        """Return what determines the samples, for each of :meth:`parts`."""
 
     @abstractmethod
     def close(self) -> None:
@@ -75,7 +75,7 @@ class Samples(ABC):
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """What a state must find again. It is worked out when first asked for, of the files as they were opened."""
+        """Digests of what must be the same when a state is used, made when first needed, of the files as opened."""
         return fingerprint(self.identities())
 
     def __len__(self) -> int:

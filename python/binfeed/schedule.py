@@ -83,7 +83,7 @@ def make_schedule(
         samples.fingerprint.check(place)
         for name, asked in (("order", str(order)), ("seed", order.seed)):
             if place[name] != asked:
-                raise StateError(f"the state is of {name} {place[name]!r}, but {asked!r} is asked for")
+                raise StateError(f"the state belongs to the {name} {place[name]!r}, but {asked!r} is asked for")
         if place["position"] > order.samples or place["epoch"] > MAX_SIZE:
             where = f"position {place['position']} of {order.samples} samples in epoch {place['epoch']}"
             raise StateError(f"the state is damaged: there is no {where}")
@@ -166,7 +166,7 @@ class Schedule:
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches of every epoch behind the first one, of which only a part may be left."""
+        """Batches of every epoch after the first, which may have fewer because it begins in the middle."""
         return self._core.batches_of_another_epoch()
 
     @property
@@ -188,17 +188,17 @@ class Schedule:
         return self._core.locate(batch)
 
     def place_after(self, batches: int) -> tuple[int, int]:
-        """The epoch, and the position in the whole of it, where all shards go on after this many batches each."""
+        """Return the epoch, and the position in all of it, where the shards go on after ``batches`` batches each."""
         return self._core.place_after(batches)
 
     def chunks(self, size: int, numbers: range | None = None) -> Chunks:
-        """The batches ``numbers``, by default all, brought together by ``size`` at a time."""
+        """Return the batches ``numbers``, by default all, in chunks of ``size`` batches."""
         if numbers is None:
             numbers = range(ENDLESS_BATCHES if self.batches is None else self.batches)
         return Chunks(self._core, first=numbers.start, step=numbers.step, batches=len(numbers), size=size)
 
     def again(self, passes: int) -> Schedule:
-        """The schedule after this many passes over it, which goes on with the epochs that follow."""
+        """Return the schedule that goes on with the epochs that follow after ``passes`` passes over this one."""
         if passes == 0:
             return self
         span = ENDLESS_EPOCHS if self.epochs is None else self.epochs

@@ -1,4 +1,4 @@
-"""Where an iterator is, as a dict that JSON keeps, and whether the files are still those it was made of."""
+"""States: where an iterator is, as a dict fit for JSON, and a check that the samples are still the same."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from binfeed.window import Window
 State = dict[str, Any]
 
 VERSION = 2
-#: What a state holds. Numbers are from 0 to ``MAX_SEED``, the largest of them.
+#: The entries of a state and their types. Numbers are from 0 to ``MAX_SEED``, which is the largest of them.
 _FIELDS: dict[str, type] = {
     "version": int,
     "layout": str,
@@ -38,23 +38,25 @@ _FIELDS: dict[str, type] = {
     "position": int,
     "checksum": str,
 }
-#: Files are told apart in so many groups, so that a state is small for any number of them.
+#: Files are put into at most this many groups, one digest each, so that a state is small for any number of files.
 _MAX_GROUPS = 32
 _DIGEST_BYTES = 8
-#: A file is known by some of its pages: the first, the last and others between them, at equal distances.
+#: A file is recognised by some of its pages: the first, the last, and others at equal distances between them.
 _PAGE_BYTES = 4096
 _MAX_PAGES_PER_FILE = 16
-#: Pages of all files together, unless these are more than half as many.
+#: The most pages of all files together, unless there are so many files that two pages of each are more.
 _MAX_PAGES = 1024
 
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """What the samples of files are known by.
+    """What determines the samples of one reader.
 
     Attributes:
-        layout, features, window: what makes a sample.
-        sources: where the files are.
+        layout: the layout of the files.
+        features: what comes out.
+        window: the records that a sample is made of; None for one.
+        sources: the paths of the files, or bytes in memory.
         files: the files as they were opened.
     """
 
@@ -67,12 +69,14 @@ class Identity:
 
 @dataclasses.dataclass(frozen=True)
 class Fingerprint:
-    """What a state must find again to go on.
+    """Digests of what must be the same when a state is used.
 
     Attributes:
-        layout, features, window: digests of what makes a sample.
-        files: one digest of each group of successive files, made of their names, sizes and some of their pages.
-        paths: the files themselves, to name one that has changed.
+        layout: a digest of the layouts.
+        features: a digest of the features.
+        window: a digest of the windows.
+        files: one digest per group of successive files, made of their names, sizes and some of their pages.
+        paths: the paths of the files, to name one that has changed.
     """
 
     layout: str
@@ -82,7 +86,7 @@ class Fingerprint:
     paths: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The part of a state that says what it is of."""
+        """Return the entries of a state that identify the samples."""
         return {
             "layout": self.layout,
             "features": self.features,
@@ -92,17 +96,22 @@ class Fingerprint:
         }
 
     def check(self, state: State) -> None:
-        """Raise StateError unless ``state``, which has been checked itself, is of the same samples."""
+        """Check that ``state``, which :func:`check_state` has accepted, belongs to the same samples.
+
+        Raises:
+            StateError: naming what differs: the layout, the features, the window, or the files.
+        """
         for name in ("layout", "features", "window"):
             if state[name] != getattr(self, name):
-                raise StateError(f"the state is of another {name} than the reader's: samples would not be the same")
+                raise StateError(f"the state belongs to another {name} than the reader's: the samples would differ")
         width = 2 * _DIGEST_BYTES
         then = [state["files"][at : at + width] for at in range(0, len(state["files"]), width)]
         if state["file_count"] != len(self.paths):
             number = next((i for i, (old, new) in enumerate(zip(then, self.files, strict=False)) if old != new), None)
             is_known = number is not None and max(state["file_count"], len(self.paths)) <= _MAX_GROUPS
             where = f"; the first that differs is {self.paths[number]!r}" if is_known and number is not None else ""
-            raise StateError(f"the state is of {state['file_count']} files, but there are {len(self.paths)} now{where}")
+            counts = f"{state['file_count']} files, but there are {len(self.paths)} now"
+            raise StateError(f"the state belongs to {counts}{where}")
         changed = [
             _named(self.paths[first:end])
             for (first, end), old, new in zip(_groups(len(self.paths)), then, self.files, strict=True)
@@ -111,11 +120,11 @@ class Fingerprint:
         if changed:
             others = f" and {len(changed) - 2} more" if len(changed) > 2 else ""
             named = f"{', '.join(changed[:2])}{others}"
-            raise StateError(f"the state is of other files: {named} changed since (name, size or content)")
+            raise StateError(f"the state belongs to other files: {named} changed since then (in name, size or content)")
 
 
 def fingerprint(identities: Sequence[Identity]) -> Fingerprint:
-    """The fingerprint of samples that stand side by side, and of their files as they were opened.
+    """Return the fingerprint of samples side by side, with that of their files as they were opened.
 
     Raises:
         DataError: if a file was replaced or written to since then.
@@ -124,7 +133,7 @@ def fingerprint(identities: Sequence[Identity]) -> Fingerprint:
     sources = [source for identity in identities for source in identity.sources]
     pages = min(max(_MAX_PAGES // len(sources), 2), _MAX_PAGES_PER_FILE)
     digests = [_file_digest(source, pages) for source in sources]
-    # Checked after their pages were read: so they are those of the file that was opened.
+    # Checked after the pages were read, so that they are pages of the files that were opened.
     for source, file in zip(sources, (file for identity in identities for file in identity.files), strict=True):
         if isinstance(source, bytes):
             file.check()
@@ -138,7 +147,7 @@ def fingerprint(identities: Sequence[Identity]) -> Fingerprint:
 
 
 def make_state(found: Fingerprint, order: EpochOrder, epoch: int, position: int) -> State:
-    """The state of an iterator that goes on at ``position`` of ``epoch``."""
+    """Return the state of an iterator that goes on at ``position`` of ``epoch``."""
     state = {
         "version": VERSION,
         **found.as_dict(),
@@ -151,7 +160,7 @@ def make_state(found: Fingerprint, order: EpochOrder, epoch: int, position: int)
 
 
 def check_state(state: object) -> State:
-    """``state`` if it is one of this version, as it was made.
+    """Return a copy of ``state``, after checking that it is a state of this version, unchanged since it was made.
 
     Raises:
         StateError: if it is not.
@@ -170,7 +179,7 @@ def check_state(state: object) -> State:
         if not is_right:
             raise StateError(f"the state is damaged: {shown(name)} is {shown(state.get(name))}")
     if state["checksum"] != _checksum(state):
-        raise StateError("the state is damaged: its checksum does not fit")
+        raise StateError("the state is damaged: its checksum does not match")
     if len(state["files"]) != 2 * _DIGEST_BYTES * min(state["file_count"], _MAX_GROUPS):
         raise StateError(f"the state is damaged: 'files' is {shown(state['files'])}")
     return dict(state)
@@ -201,7 +210,7 @@ def _digest(*parts: bytes) -> str:
 
 
 def _file_digest(source: Source, pages: int) -> bytes:
-    """A file may have moved to another folder, so only the last part of its name counts."""
+    """Return a digest of a file's name without its folder, which may have changed, its size, and some of its pages."""
     name = os.fsencode(Path(os.fsdecode(source_name(source))).name)
     if isinstance(source, bytes):
         with Path(os.fsdecode(source)).open("rb", buffering=0) as file:
@@ -214,7 +223,7 @@ def _file_digest(source: Source, pages: int) -> bytes:
 
 
 def _page_offsets(size: int, pages: int) -> list[int]:
-    """Of so many pages, or of all there are, from the first to the last."""
+    """Return the offsets of at most ``pages`` pages of a file, at equal distances from the first to the last."""
     last = (size - 1) // _PAGE_BYTES
     count = min(pages, last + 1)
     return [number * last // max(count - 1, 1) * _PAGE_BYTES for number in range(count)]
@@ -225,9 +234,9 @@ def _layout_key(layout: Layout) -> list[Any]:
 
 
 def _canonical(value: Any) -> bytes:
-    """Bytes that are equal for equal descriptions, however their numbers are given.
+    """Return bytes that are equal for equal descriptions, whichever types their numbers have.
 
-    They are made of what was described, not of the plan that the core is given: a state outlives a release.
+    They depend on the description alone, and not on the core's program for it, so that a state outlives a release.
     """
     if isinstance(value, np.ndarray):
         return repr((value.shape, value.dtype.str)).encode() + value.tobytes()
@@ -248,6 +257,6 @@ def _canonical(value: Any) -> bytes:
 
 
 def _as_int(number: float) -> float:
-    """``number`` as an int if it is one: 1, 1.0 and True do the same, but 0.0 and -0.0 do not."""
+    """Return a whole number as an int, since 1, 1.0 and True have the same effect; 0.0 and -0.0 do not."""
     is_int = math.isfinite(number) and number == int(number) and (number != 0 or math.copysign(1, number) > 0)
     return int(number) if is_int else number

@@ -39,7 +39,7 @@ def compute_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def comparable_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """What values of ``dtype`` are compared in: halves as float32, all others as they are."""
+    """Return the dtype in which values of ``dtype`` are compared: float32 for halves, else their own."""
     return np.dtype(np.float32) if dtype.name in ("float16", "bfloat16") else dtype
 
 
@@ -63,7 +63,7 @@ def cast(values: Array, dtype: str) -> Array:
 
 
 def signed_if(values: Array, bits: int, dtype: str) -> Array:
-    """Unsigned numbers of so many bits as ``dtype``; if that is signed, their highest bit is a sign."""
+    """Return unsigned numbers of ``bits`` bits as ``dtype``; if it is signed, their highest bit is the sign."""
     if np.dtype(dtype).kind == "i":
         sign = np.uint64(1 << (bits - 1))
         return ((values.astype(np.uint64) ^ sign).astype(np.int64) - np.int64(sign.astype(np.int64))).astype(dtype)

@@ -15,22 +15,22 @@ from binfeed.numbers import non_negative, positive
 class Window:
     """A sample of ``size`` records of one file: its features come out as ``[B, size, ...]``.
 
-    No window reaches over the end of a file, so that a shorter file has no samples. The windows are those of
+    No window crosses the end of a file, so a file shorter than a window has no samples. The windows are those of
     :func:`tf.keras.utils.timeseries_dataset_from_array`, whose names for the arguments are in brackets.
 
     Args:
         size: records in a window (``sequence_length``).
         stride: records from the first of one window to the first of the next (``sequence_stride``).
         dilation: records from one record of a window to the next (``sampling_rate``).
-        target_offset: records from the first of a window to its target, which features marked with
-            :meth:`~binfeed.Feature.target` are read from (``targets=data[target_offset:]``). With a dilation of 1,
-            ``size`` is the record after the window.
-        target_size: records of the target, as far apart as those of the window: its features come out as
+        target_offset: records from the first one of a window to the first one of its target
+            (``targets=data[target_offset:]``). Features marked with :meth:`~binfeed.Feature.target` are read from the
+            target. With a dilation of 1, an offset of ``size`` is the record after the window.
+        target_size: records in the target, as far apart as those of the window: its features come out as
             ``[B, target_size, ...]``. None stands for one record, ``[B, ...]``.
 
     Raises:
         TypeError: if a number is not whole.
-        ValueError: if a number is out of range, or ``target_size`` is without ``target_offset``.
+        ValueError: if a number is out of range, or ``target_size`` is given without ``target_offset``.
     """
 
     size: int
@@ -46,22 +46,22 @@ class Window:
         if self.target_size is not None:
             self._check(positive, "target_size")
             if self.target_offset is None:
-                raise ValueError("target_size is of a target: give target_offset as well")
+                raise ValueError("target_size needs a target: give target_offset as well")
 
     def _check(self, rule: Callable[[str, int], int], *names: str) -> None:
-        """Let numbers be ints, so that equal windows are equal, whoever counted."""
+        """Check numbers and make them ints, so that windows with equal numbers of any type are equal."""
         for name in names:
             object.__setattr__(self, name, rule(name, getattr(self, name)))
 
     def shape(self, is_target: bool) -> tuple[int, ...]:
-        """The axes that come between those of the batch and of a record."""
+        """Return the sides of the axes between the batch axis and those of a record, for the window or its target."""
         if not is_target:
             return (self.size,)
         return () if self.target_size is None else (self.target_size,)
 
 
 def core_window(window: Window | None) -> CoreWindow:
-    """The window in the core's terms, for which a single record is one of size 1."""
+    """Return the window as the core takes it: None, for samples of one record, is a window of size 1."""
     if window is None:
         return CoreWindow(size=1, stride=1, dilation=1, target_offset=0, target_size=0)
     has_target = window.target_offset is not None

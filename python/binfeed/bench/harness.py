@@ -1,4 +1,4 @@
-"""Measuring: peers are checked against the definition in NumPy, then timed in turns, round after round."""
+"""Measuring: peers are checked against the definition in NumPy, and then timed in turns, round after round."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHECK_FILES = 3
 CHECK_RECORDS = 300
 CHECK_BATCH_SIZE = 64
 
-#: Seconds that a peer may take for what has no length of its own.
+#: The most seconds that a peer may take to answer a call.
 PATIENCE = 900
 
 #: Lines that are shown of what a peer's process wrote before it failed.
@@ -32,7 +32,7 @@ TAIL = 20
 #: Part of a turn that warms up.
 WARM_UP = 0.25
 
-#: Who takes longer than that many seconds to warm up is not asked again: what was read meanwhile is measured.
+#: A peer that takes more seconds than this to warm up gets no other turns: the warm-up is its measurement.
 SLOW = 5.0
 
 _LOG = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Measurement:
 
 
 class Peer:
-    """A peer in a process of its own, which starts when it is first called, and again when it died."""
+    """A peer in a process of its own, which starts with the first call, and again after it has died."""
 
     def __init__(self, module: str, threads: int) -> None:
         self.name = name_of(module)
@@ -102,42 +102,42 @@ class Peer:
         self._output: Any = None
 
     def title(self) -> str:
-        """What it does."""
+        """Return what the peer does, in a few words."""
         try:
             return str(self._call(PATIENCE, "title"))
-        except (Skipped, RuntimeError):  # which it says again when it is to read
+        except (Skipped, RuntimeError):  # it raises the same again when it has to read
             return self.name
 
     def prepare(self, workload: Workload, folder: Path) -> Conversion | None:
-        """Convert the files into ``folder``, if the peer must."""
+        """Convert the files into ``folder`` if the peer has a format of its own; else return None."""
         conversion: Conversion | None = self._call(PATIENCE, "prepare", workload, folder)
         return conversion
 
     def check(self, workload: Workload, folder: Path) -> None:
-        """Compare an epoch with the definition in NumPy.
+        """Compare the samples of an epoch with the definition in NumPy.
 
         Raises:
-            WrongValues: if a sample is another.
+            WrongValues: if a sample differs.
             Skipped: if the peer cannot do what the workload asks for.
         """
         self._call(PATIENCE, "check", workload, self._threads, folder)
 
     def turn(self, workload: Workload, folder: Path, seconds: float, most: float = math.inf) -> Turn:
-        """Read for so long, or so many samples if that takes less."""
+        """Read for ``seconds``, or until there are ``most`` samples if that is sooner."""
         turn: Turn = self._call(PATIENCE, "turn", workload, self._threads, folder, seconds, most)
         return turn
 
     def use(self, workload: Workload, folder: Path, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What ``function(batches, *arguments)`` returns, called in the peer's process."""
+        """Call ``function(batches, *arguments)`` in the process of the peer, and return its result."""
         return self._call(PATIENCE, "use", workload, self._threads, folder, function, arguments)
 
     def let_go(self) -> None:
-        """Have it close its files."""
+        """Let the peer close its files."""
         if self._process is not None:
             self._call(PATIENCE, "close")
 
     def close(self) -> None:
-        """End the process."""
+        """End the process of the peer."""
         if self._process is not None:
             self._connection.close()
             self._process.join(5)
@@ -191,7 +191,7 @@ def _environment() -> Iterator[None]:
 
 @contextlib.contextmanager
 def peers_of(modules: Sequence[str], threads: int) -> Iterator[list[Peer]]:
-    """Peers, whose processes end with the context."""
+    """Give peers whose processes end with the context."""
     peers = [Peer(module, threads) for module in modules]
     try:
         yield peers
@@ -201,7 +201,7 @@ def peers_of(modules: Sequence[str], threads: int) -> Iterator[list[Peer]]:
 
 
 def cut(workload: Workload, folder: Path) -> Workload:
-    """The first records of the first files, in small batches, to check peers with."""
+    """Return a workload of the first records of the first files, in small batches, to check peers with."""
     sources = [_cut(source, folder / str(number)) for number, source in enumerate(workload.sources)]
     return dataclasses.replace(workload, sources=sources, batch_size=min(workload.batch_size, CHECK_BATCH_SIZE))
 
@@ -211,7 +211,7 @@ def _cut(source: Source, folder: Path) -> Source:
     layout = source.layout
     files: list[str] = []
     for file, count in zip(source.files[:CHECK_FILES], source.counts(), strict=False):
-        # Files of different lengths, and no whole number of batches.
+        # The files have different lengths, and their records are not a whole number of batches.
         records = min(count, CHECK_RECORDS - len(files))
         with Path(file).open("rb") as content:
             head = content.read(layout.header_bytes + records * layout.record_bytes)
@@ -224,10 +224,10 @@ def _cut(source: Source, folder: Path) -> Source:
 
 
 def check(workload: Workload, peer: Peer, folder: Path) -> None:
-    """Compare a peer's values on the first records with the definition in NumPy.
+    """Compare the values of a peer on the first records with the definition in NumPy.
 
     Raises:
-        WrongValues: if a sample is another.
+        WrongValues: if a sample differs.
         RuntimeError: if the peer fails.
         Skipped: if it cannot do what the workload asks for.
     """
@@ -241,9 +241,9 @@ class Settings:
     """How long to measure.
 
     Attributes:
-        rounds: turns of each peer.
-        seconds: of steady reading per turn.
-        cold: whether files are dropped from memory before each turn, which then ends with the epoch.
+        rounds: the number of turns of each peer.
+        seconds: seconds of steady reading per turn.
+        cold: whether files are dropped from memory before each turn, which then ends after one epoch at the latest.
     """
 
     rounds: int = 3
@@ -254,17 +254,17 @@ class Settings:
 def measure(
     workload: Workload, peers: Sequence[Peer], folder: Path, settings: Settings, advance: Callable[[str], None]
 ) -> list[Measurement]:
-    """Check every peer on the first records, then time all of them in turns.
+    """Check every peer on the first records, and then time all of them in turns.
 
     Args:
         workload: what to read.
-        peers: who reads.
-        folder: for converted files and the ones to check with; it must be empty.
-        settings: how long.
-        advance: called with the peer's name after each of its ``rounds + 1`` steps.
+        peers: the readers to measure.
+        folder: a folder for converted files and the ones to check with; it must be empty.
+        settings: how long to measure.
+        advance: a function that is called with the name of a peer after each of its ``rounds + 1`` steps.
 
     Raises:
-        WrongValues: if a peer's values are wrong. One that fails otherwise is skipped.
+        WrongValues: if the values of a peer are wrong. A peer that fails in another way is skipped.
     """
     small = cut(workload, folder / "check")
     measurements = [Measurement(peer.name, peer.title()) for peer in peers]
@@ -317,7 +317,7 @@ def _take_turn(workload: Workload, peer: Peer, measurement: Measurement, folder:
 
 
 def drop_from_memory(path: Path) -> None:
-    """Make the next read of the file one from the disk; nobody may have it mapped."""
+    """Drop a file from the page cache, so that the next read is from the disk; no process may have it mapped."""
     if not path.is_file():
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -329,6 +329,6 @@ def drop_from_memory(path: Path) -> None:
 
 
 def ratio(measurements: Sequence[Measurement], measurement: Measurement, ours: str) -> float | None:
-    """How many times faster ``ours`` is, if both were measured."""
+    """Return how many times as fast as ``measurement`` the peer ``ours`` is; None unless both were measured."""
     reference = next((each for each in measurements if each.peer == ours and not each.skipped), None)
     return None if reference is None or measurement.skipped else reference.rate / measurement.rate

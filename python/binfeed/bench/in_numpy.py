@@ -1,4 +1,4 @@
-"""The batches of a workload in NumPy, as one writes them by hand."""
+"""The batches of a workload in NumPy, as people write them by hand."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from binfeed.layout import Field, Layout
 
 Array = npt.NDArray[Any]
 
-#: Integers that NumPy has not, as the ones they are made of, the lowest first.
+#: Sizes of the integers that NumPy lacks, and of the integers that they are made of, the lowest first.
 _PARTS = {3: (2, 1), 5: (4, 1), 6: (4, 2), 7: (4, 2, 1)}
 
 
 def record_dtype(layout: Layout) -> np.dtype[Any]:
-    """A structured dtype for the records: its fields are those of the layout, by their paths."""
+    """Return a structured dtype for the records, with the fields of the layout by their paths."""
     fields = [(field, _dtype_of(field)) for field in layout.fields.values()]
     return np.dtype(
         {
@@ -71,7 +71,7 @@ def _computed(values: Array, column: Column) -> Array:
 
 
 def batch_of(source: Source, records: Array) -> list[Array]:
-    """The outputs for an array of records, of :func:`record_dtype`."""
+    """Make the outputs of an array of records, which has the dtype of :func:`record_dtype`."""
     return [_array_of(source, output, records) for output in source.outputs]
 
 
@@ -86,7 +86,7 @@ def _array_of(source: Source, output: Output, records: Array) -> Array:
 
 
 def as_rows(arrays: Sequence[Array]) -> Array:
-    """One opaque value per sample, made of the bytes of all its arrays, to compare and sort."""
+    """Return one opaque value per sample, made of the bytes of all its arrays, to compare and sort."""
     columns = [np.ascontiguousarray(array).reshape(len(array), -1) for array in arrays]
     joined = np.concatenate([column.view(np.uint8) for column in columns], axis=1)
     return np.ascontiguousarray(joined).view(f"V{joined.shape[1]}").ravel()

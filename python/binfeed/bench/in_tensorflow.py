@@ -1,4 +1,4 @@
-"""The batches of a workload in TensorFlow, as one writes them by hand: ``decode_raw``, slices and ``bitcast``."""
+"""The batches of a workload in TensorFlow, as people write them by hand: ``decode_raw``, slices and ``bitcast``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import tensorflow as tf
 from binfeed.bench.workload import Column, NotApplicable, Output, Source, Workload, is_plain
 from binfeed.layout import Field
 
-#: Types that decode_raw gives, by their size; those that it does not are cast from the bits of another.
+#: Types of ``decode_raw``, by their size. Types that it lacks are cast from the bits of one of these.
 _WORDS = {1: tf.uint8, 2: tf.uint16, 4: tf.int32, 8: tf.int64}
 _DECODED = {"int8", "uint8", "int16", "uint16", "int32", "int64", "float16", "float32", "float64"}
 
 
 def signature(workload: Workload) -> tuple[tf.TensorSpec, ...]:
-    """The components of a batch of any size."""
+    """Return the specs of the components of a batch of any size."""
     leading = (None,) if workload.window is None else (None, workload.window.size)
     return tuple(
         tf.TensorSpec((*leading, *source.shape_of(output)), output.dtype)
@@ -26,13 +26,13 @@ def signature(workload: Workload) -> tuple[tf.TensorSpec, ...]:
 
 
 def batch_of_strings(source: Source, strings: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """The outputs for a vector of strings, one per record."""
+    """Make the outputs of a vector of strings, one per record."""
     table = tf.reshape(tf.io.decode_raw(strings, tf.uint8), (-1, source.layout.record_bytes))
     return _outputs(source, lambda field: _from_words(table, 1, field))
 
 
 def batch_of_whole(source: Source, whole: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """The outputs for one string of many records: ``decode_raw`` once per dtype, and columns picked."""
+    """Make the outputs of one string of many records: call ``decode_raw`` once per dtype, and pick columns."""
     record_bytes = source.layout.record_bytes
     tables: dict[Any, tf.Tensor] = {}
 
@@ -60,7 +60,7 @@ def batch_of_whole(source: Source, whole: tf.Tensor) -> tuple[tf.Tensor, ...]:
 
 
 def _from_words(table: tf.Tensor, word: int, field: Field) -> tf.Tensor:
-    """A field, from records ``[B, n]`` in words of so many bytes."""
+    """Make the values of a field from records ``[B, n]`` of words of ``word`` bytes."""
     size = field.type.bytes
     begin = field.offset // word
     words = table[:, begin : begin + field.elements * size // word]
@@ -77,7 +77,7 @@ def _from_words(table: tf.Tensor, word: int, field: Field) -> tf.Tensor:
 
 
 def _sum_of(words: tf.Tensor, word: int, field: Field) -> tf.Tensor:
-    """Integers that TensorFlow has not, added up."""
+    """Add up the words of integers of sizes that TensorFlow lacks."""
     unsigned = tf.cast(tf.bitcast(words, tf.uint32) if word == 4 else words, tf.int64)
     factors = tf.constant([1 << (8 * word * number) for number in range(field.type.bytes // word)], tf.int64)
     whole = tf.reduce_sum(unsigned * factors, axis=-1)
@@ -115,7 +115,7 @@ def _computed(values: tf.Tensor, column: Column) -> tf.Tensor:
 
 
 def side_by_side(datasets: Sequence[tf.data.Dataset]) -> tf.data.Dataset:
-    """The outputs of several sources as one flat tuple."""
+    """Zip the datasets of several sources, so that their outputs are one flat tuple."""
     if len(datasets) == 1:
         return datasets[0]
     return tf.data.Dataset.zip(tuple(datasets)).map(lambda *parts: tuple(tf.nest.flatten(parts)))

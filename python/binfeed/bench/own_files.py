@@ -1,4 +1,4 @@
-"""``python -m binfeed bench``: the peers on files of somebody's own, as their layout says."""
+"""``python -m binfeed bench``: a comparison of the peers on the user's own files, of a given layout."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def compare(options: argparse.Namespace) -> None:
     """Measure, and print a table.
 
     Raises:
-        ValueError: for a layout without numbers, or a reader that there is not.
-        OSError: for files that there are not.
+        ValueError: if the layout has no numbers, or a reader is unknown.
+        OSError: if a file cannot be opened.
     """
     layout = copy.copy(as_layout(options.layout))
     layout.header_bytes = options.header_bytes or layout.header_bytes
@@ -48,11 +48,11 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def workload_of(files: Sequence[str], layout: Layout, batch_size: int, *, shuffled: bool) -> Workload:
-    """All numbers of the records as float32: fields of one value side by side, each array for itself.
+    """Make a workload of all numbers of the records as float32: single values side by side, and arrays apart.
 
     Raises:
-        ValueError: for a layout without any.
-        OSError: for files that there are not.
+        ValueError: if the layout has no numbers.
+        OSError: if a file cannot be opened.
     """
     numbers = [field for field in layout.fields.values() if field.type.is_number and is_plain(field)]
     single = tuple(Column(field.name) for field in numbers if not field.shape)

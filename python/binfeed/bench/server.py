@@ -1,4 +1,4 @@
-"""A peer in a process of its own: what it is asked for, and what it measures of itself."""
+"""The process of a peer: it answers calls, and measures itself."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from binfeed.machine import status_bytes
 
 @dataclass(frozen=True)
 class Turn:
-    """What one turn of a peer took.
+    """The measurements of one turn of a peer.
 
     Attributes:
-        first_batch_seconds: from asking for an iterator to its first batch.
-        samples: after that.
-        seconds: they took.
-        cpu_seconds: of all processors, and of processes that the peer started.
-        peak_bytes: of memory that it had at most, with the pages of files that it had mapped.
-        sample_bytes: of a sample as it comes out.
-        gives: ``"arrays"`` of NumPy or ``"tensors"`` of TensorFlow.
+        first_batch_seconds: seconds from asking for an iterator to its first batch.
+        samples: the number of samples that were read after the first batch.
+        seconds: the seconds that reading them took.
+        cpu_seconds: the CPU time that it took, on all processors, of the peer and the processes it started.
+        peak_bytes: the peak of memory during the turn, with the pages of mapped files.
+        sample_bytes: the size of a sample as it comes out.
+        gives: ``"arrays"`` if the batches are NumPy arrays, ``"tensors"`` if they are TensorFlow tensors.
     """
 
     first_batch_seconds: float
@@ -48,12 +48,12 @@ class Turn:
 
 @dataclass(frozen=True)
 class Conversion:
-    """What a peer does before it can read.
+    """The conversion of the files into a peer's own format.
 
     Attributes:
-        seconds: it took.
-        bytes: of the files it wrote.
-        samples: in them.
+        seconds: the seconds that it took.
+        bytes: the size of the files that the peer wrote.
+        samples: the number of samples in them.
     """
 
     seconds: float
@@ -61,7 +61,7 @@ class Conversion:
     samples: int
 
     def per_sample(self) -> str:
-        """In words."""
+        """Return the time and the bytes per sample, as text."""
         return f"{self.seconds / self.samples * 1e6:,.1f} us, {self.bytes / self.samples:,.0f} B each"
 
 
@@ -70,7 +70,7 @@ class Skipped(Exception):
 
 
 class WrongValues(RuntimeError):
-    """What a peer gave is not what the definition in NumPy gives."""
+    """The values of a peer differ from those of the definition in NumPy."""
 
 
 def serve(connection: Connection, peer: str, output: str) -> None:
@@ -97,7 +97,7 @@ def _answer(method: Any, arguments: tuple[Any, ...]) -> Any:
         return Skipped(str(error))
     except AssertionError as error:
         return WrongValues(f"AssertionError: {error}")
-    except Exception as error:  # whatever goes wrong in a peer is told, and the others go on
+    except Exception as error:  # any error of a peer is reported, and the other peers go on
         text = str(error).strip() or repr(error)
         return RuntimeError(f"{type(error).__name__}: {text}\n{traceback.format_exc()}")
 
@@ -112,11 +112,11 @@ class _Server:
         return importlib.import_module(self._peer)
 
     def title(self) -> str:
-        """Of the peer."""
+        """Return what the peer does, in a few words."""
         return str(self._module.title)
 
     def prepare(self, workload: Workload, folder: Path) -> Conversion | None:
-        """Convert the files, if the peer must."""
+        """Convert the files into ``folder`` if the peer has a format of its own; else return None."""
         prepare = getattr(self._module, "prepare", None)
         if prepare is None:
             return None
@@ -128,7 +128,11 @@ class _Server:
         return Conversion(seconds, size, samples)
 
     def check(self, workload: Workload, threads: int, folder: Path) -> None:
-        """One epoch has every sample once, bit by bit; peers may cut and order batches as they like."""
+        """Check that one epoch has every sample once, bit for bit; peers may cut and order the batches as they like.
+
+        Raises:
+            AssertionError: if the samples differ from the definition in NumPy.
+        """
         if self._peer == NO_READER:
             return
         expected = np.sort(as_rows(workload.expected()))
@@ -148,7 +152,7 @@ class _Server:
             raise AssertionError(f"{wrong} of {len(expected)} samples differ from the definition in NumPy")
 
     def turn(self, workload: Workload, threads: int, folder: Path, seconds: float, most: float) -> Turn:
-        """Read for so long after the first batch, or so many samples if that takes less."""
+        """Read for ``seconds`` after the first batch, or until there are ``most`` samples if that is sooner."""
         batches = self._batches(workload, threads, folder)
         _reset_peak()
         asked = time.perf_counter()
@@ -170,11 +174,11 @@ class _Server:
     def use(
         self, workload: Workload, threads: int, folder: Path, function: Callable[..., Any], arguments: tuple[Any, ...]
     ) -> Any:
-        """What ``function`` makes of the batches, as tuples."""
+        """Call ``function`` with the batches, as lists of arrays, and ``arguments``, and return its result."""
         return function(map(_arrays, self._batches(workload, threads, folder)), *arguments)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._opened = None
         gc.collect()
 
@@ -186,7 +190,7 @@ class _Server:
 
 
 def _arrays(batch: Any) -> list[Any]:
-    """The arrays of a batch in the order of the outputs."""
+    """Return the arrays of a batch in the order of the outputs."""
     return list(_flat(batch))
 
 
@@ -209,7 +213,7 @@ def _family() -> list[psutil.Process]:
 def _cpu_seconds() -> float:
     process, *children = _family()
     own = process.cpu_times()
-    # A child that ended counts among those of its parent.
+    # The times of a child that has ended are among those of its parent.
     total = own.user + own.system + getattr(own, "children_user", 0.0) + getattr(own, "children_system", 0.0)
     for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -219,7 +223,7 @@ def _cpu_seconds() -> float:
 
 
 def _reset_peak() -> None:
-    # Where the system does not know that, the peak is that of the process's whole life.
+    # Systems that cannot reset the peak report that of the whole life of the process.
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

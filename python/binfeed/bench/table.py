@@ -42,22 +42,22 @@ def table_of(title: str, columns: Sequence[str]) -> Table:
 
 
 def is_ours(peer: str) -> bool:
-    """Whether it is binfeed."""
+    """Whether ``peer`` is one of binfeed."""
     return peer.startswith("binfeed")
 
 
 def is_other(peer: str) -> bool:
-    """Whether it is a reader, and not binfeed."""
+    """Whether ``peer`` is a reader other than binfeed."""
     return peer != NO_READER and not is_ours(peer)
 
 
 def by_rate(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Those that were measured, from the slowest to the fastest."""
+    """Return the measurements that have turns, from the slowest to the fastest."""
     return sorted((each for each in measurements if each.turns), key=lambda each: each.rate)
 
 
 def row_of(measurements: Sequence[Measurement], measurement: Measurement) -> list[str]:
-    """The cells of :data:`COLUMNS`."""
+    """Return the cells of a measurement, one for each of :data:`COLUMNS`."""
     times = ratio(measurements, measurement, OURS)
     rate = measurement.rate
     conversion = measurement.conversion
@@ -92,7 +92,7 @@ def print_table(title: str, measurements: Sequence[Measurement]) -> None:
 
 
 def conclusion(measurements: Sequence[Measurement]) -> str:
-    """Who is ahead, in a line."""
+    """Return a line that says which reader is the fastest, and how far it is ahead."""
     measured = by_rate(measurements)
     ours = [each for each in measured if is_ours(each.peer)]
     others = [each for each in measured if is_other(each.peer)]

@@ -1,4 +1,4 @@
-"""From samples to a :class:`tf.data.Dataset`: the arguments that engines share, and which engine it is."""
+"""Making a :class:`tf.data.Dataset` of samples: the arguments that the engines share, and the choice of the engine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENGINES = ("auto", "graph", "generator")
 
 #: More lanes than this only wait for the interpreter lock, which ``from_generator`` holds between batches.
 MAX_DEFAULT_PARALLEL_CALLS = 4
-#: tf.data makes room for all of them at once, and ends the process if there is none.
+#: tf.data allocates memory for all of them at once, and aborts the process if that fails.
 MAX_PARALLEL_CALLS = 1 << 16
 
 
@@ -36,7 +36,7 @@ def make_dataset(
     prefetch: int,
     engine: str,
 ) -> tf.data.Dataset:
-    """Make the dataset of :meth:`binfeed.Reader.to_tf_dataset`."""
+    """Make the dataset of :meth:`binfeed.Reader.to_tf_dataset`, which documents the arguments and the errors."""
     engine = one_of("engine", engine, ENGINES)
     if whole("prefetch", prefetch) != tf.data.AUTOTUNE:
         prefetch = non_negative("prefetch", prefetch)
@@ -54,7 +54,11 @@ def make_dataset(
 
 
 def _check_size(elements: Elements, batch_size: int) -> None:
-    """Static shapes must be those of possible tensors, even if no batch comes."""
+    """Check that a tensor of the static shape of a batch is possible, even if there will be no batch.
+
+    Raises:
+        ValueError: naming the output whose batch has more than 2^62 bytes.
+    """
     for output in elements.outputs:
         sample_bytes = math.prod(output.shape) * output.dtype.itemsize
         if batch_size * sample_bytes > MAX_SIZE:
@@ -67,7 +71,7 @@ def _graph_engine_reads(samples: Samples) -> bool:
     try:
         load_ops()
     except ImportError as error:
-        _warn_once(f"engine='auto' takes the slower generator engine: {error}")
+        _warn_once(f"engine='auto' uses the slower generator engine: {error}")
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""Decoding byte strings that TensorFlow has already, and the drop-in for its dataset of fixed-length records."""
+"""Decoding byte strings that TensorFlow already has, and a drop-in for its dataset of fixed-length records."""
 
 from __future__ import annotations
 
@@ -37,20 +37,24 @@ def decode(
     """Decode byte strings into features, in one op: eager, in a ``tf.function``, ``Dataset.map``, or a SavedModel.
 
     Args:
-        records: a ``tf.string`` tensor of any shape, from ``FixedLengthRecordDataset``, ``TFRecordDataset``, a message
-            queue: one record in each string. Decode whole batches: ``dataset.batch(256).map(...)``.
-        layout: what the bytes are, as in :func:`binfeed.open`. Header and footer only count with ``many``.
+        records: a ``tf.string`` tensor of any shape with one record in each string, such as those of
+            ``FixedLengthRecordDataset``, ``TFRecordDataset`` or a message queue. Decode whole batches at a time:
+            ``dataset.batch(256).map(...)``.
+        layout: what the bytes are, as in :func:`binfeed.open`. Its header and footer only matter with ``many``.
         features: what comes out, as in :func:`binfeed.open`.
-        many: each string, such as what ``tf.io.read_file`` gives, is a header, any number of records, and a footer.
+        many: whether each string is a header, any number of records, and a footer, such as the content of a file that
+            ``tf.io.read_file`` gives.
 
     Returns:
-        Tensors in the structure of ``features``, of the shape of ``records`` followed by that of the feature;
-        ``[N, ...]`` with ``many``, N being the records of all strings.
+        Tensors in the structure of ``features``. Their shape is that of ``records`` followed by that of the feature, or
+        with ``many`` ``[N, ...]``, where N is the number of records in all strings.
 
     Raises:
         tf.errors.InvalidArgumentError: naming the string, if its size is not that of a record.
-        FeatureError, LayoutError: if ``features`` do not fit the layout.
-        ImportError: where the ops cannot be loaded.
+        LayoutError: naming the field that cannot be decoded.
+        FeatureError: naming the feature that does not fit the layout.
+        TypeError: if ``many`` is not a bool.
+        ImportError: if the ops cannot be loaded.
     """
     many = flag("many", many)
     layout = as_layout(layout)
@@ -69,30 +73,32 @@ def decode(
 
 
 class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignore[misc]
-    """:class:`tf.data.FixedLengthRecordDataset`, which also decodes.
+    """A :class:`tf.data.FixedLengthRecordDataset` that also decodes.
 
-    Without ``layout`` it is that class. With it, elements are batches of features, as
+    Without ``layout`` it is a dataset of that class. With ``layout``, its elements are batches of features, as
     :meth:`binfeed.Reader.to_tf_dataset` gives them, of the same records in the same order.
 
-    Files that cannot be opened, or are no whole number of records, are errors when the dataset is iterated, the same
-    as without ``layout``: TensorFlow's class reads them then.
+    If a file cannot be opened, or is not a whole number of records, TensorFlow's class reads the files and gives the
+    same error as without ``layout``, when the dataset is iterated.
 
     Args:
-        filenames: a tensor or dataset of file names, each as it is: no patterns.
-        record_bytes: of each record.
-        header_bytes: before the first record of each file; None for as many as the layout has.
-        footer_bytes: behind the last record of each file; None for as many as the layout has.
-        buffer_size: bytes to read ahead, of scalar strings.
+        filenames: a tensor or dataset of file names, which are not taken for patterns.
+        record_bytes: the size of each record, in bytes.
+        header_bytes: bytes before the first record of each file; None for as many as the layout has.
+        footer_bytes: bytes after the last record of each file; None for as many as the layout has.
+        buffer_size: bytes that TensorFlow's class buffers when it reads.
         compression_type: ``""``, ``"ZLIB"`` or ``"GZIP"``.
-        num_parallel_reads: files to take turns; ``tf.data.AUTOTUNE`` for as many as TensorFlow chooses.
-        name: of the operation.
-        layout: of the records, ``record_bytes`` bytes each.
+        num_parallel_reads: the number of files that take turns; ``tf.data.AUTOTUNE`` for as many as TensorFlow chooses.
+        name: the name of the operation, for TensorFlow's class.
+        layout: the layout of the records, which have ``record_bytes`` bytes each.
         features: what comes out, as in :func:`binfeed.open`.
         batch_size: records per batch; every batch is full except the last.
 
     Raises:
-        LayoutError: if the layout's record has not ``record_bytes`` bytes, or a header or footer of its own is another.
-        ValueError: if a number is negative.
+        LayoutError: if the records of the layout do not have ``record_bytes`` bytes, or the layout has another header
+            or footer than the arguments.
+        FeatureError: naming the feature that does not fit the layout.
+        ValueError: if a number is out of range, or there are features without a layout.
     """
 
     def __new__(
@@ -112,7 +118,7 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
     ) -> Any:
         if layout is None:
             if features is not None:
-                raise ValueError("features are of a layout: give layout= as well")
+                raise ValueError("features need a layout: give layout= as well")
             return tf.data.FixedLengthRecordDataset(
                 filenames,
                 record_bytes,
@@ -129,7 +135,7 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
         if framed.record_bytes != record_bytes:
             raise LayoutError(f"record_bytes is {record_bytes}, but the layout's records have {framed.record_bytes}")
         batch_size = positive("batch_size", batch_size)
-        # Made in any case, since it checks its arguments.
+        # Made in any case, since it checks the arguments.
         strings = tf.data.FixedLengthRecordDataset(
             filenames, record_bytes, header_bytes, footer_bytes, buffer_size, compression_type, num_parallel_reads, name
         )
@@ -153,7 +159,7 @@ def _frame_bytes(name: str, asked: int | None, of_layout: int) -> int:
 def _open(
     filenames: Any, layout: Layout, features: Mapping[str, Feature | str] | Feature | str | None
 ) -> Reader[Any] | None:
-    """A reader of the files; None where they are not known yet, or are none that it can read."""
+    """Open the files; return None if their names are not known yet, or if a reader cannot read them."""
     if isinstance(filenames, tf.data.Dataset):
         return None
     names = tf.convert_to_tensor(tf.nest.map_structure(_as_text, filenames), tf.string)
@@ -161,7 +167,7 @@ def _open(
         return None
     paths = [Path(os.fsdecode(name)) for name in tf.reshape(names, [-1]).numpy()]
     with contextlib.suppress(OSError, DataError):
-        # What exists is not taken for a pattern.
+        # A path that exists is not taken for a pattern.
         return open_files(paths, layout, features) if paths and all(path.exists() for path in paths) else None
     return None
 
@@ -178,9 +184,9 @@ def _files_in_turns(num_parallel_reads: int | None) -> int:
 
 @functools.cache
 def _autotuned_cycle_length() -> int:
-    """How many files TensorFlow lets take turns if it is to choose: it does not say, but its order shows."""
+    """Return the number of files that TensorFlow lets take turns if it may choose, which only its order shows."""
     turns = tf.data.Dataset.range(1 << 16).interleave(
         lambda number: tf.data.Dataset.from_tensors(number).repeat(2), num_parallel_calls=tf.data.AUTOTUNE
     )
-    # A first element of each, until the first one has its second turn.
+    # Count the elements until the first file has its second turn.
     return sum(1 for _ in itertools.takewhile(lambda number: number > 0, turns.skip(1).as_numpy_iterator())) + 1

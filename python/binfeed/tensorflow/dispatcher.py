@@ -10,10 +10,10 @@ from binfeed.tensorflow.service import serve
 
 
 def main() -> None:
-    """Parse the arguments, and serve."""
+    """Parse the arguments and run the dispatcher."""
     parser = argparse.ArgumentParser(prog="python -m binfeed.tensorflow.dispatcher", description=__doc__)
-    parser.add_argument("--port", type=int, required=True, help="to listen on")
-    parser.add_argument("--work-dir", help="where to keep a journal, so that a dispatcher that restarts goes on")
+    parser.add_argument("--port", type=int, required=True, help="port to listen on")
+    parser.add_argument("--work-dir", help="folder for a journal, from which a restarted dispatcher goes on")
     options = parser.parse_args()
     config = tf.data.experimental.service.DispatcherConfig(
         port=options.port,

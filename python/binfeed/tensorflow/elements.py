@@ -1,4 +1,4 @@
-"""The elements of a dataset: their structure, and what an array is to TensorFlow."""
+"""The elements of a dataset: their structure, and the form in which TensorFlow takes arrays."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from binfeed.planning import Output
 from binfeed.samples import Array, Samples
 
 MAX_BATCHES_PER_CHUNK = 64
-#: Bytes of a string in a tensor, besides its characters.
+#: The size of a string in a tensor, in bytes, without its characters.
 _STRING_BYTES = 24
 
 
 def tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.TensorSpec:
-    """The dtype and shape that ``output`` has as a tensor: fixed bytes become strings, raw bytes ``uint8``."""
+    """Return the dtype and shape of ``output`` as a tensor: fixed bytes are strings, and raw bytes are ``uint8``."""
     if output.dtype.kind == "S":
         return tf.TensorSpec((*batch_shape, *output.shape), tf.string)
     if output.dtype.type is np.void:  # not bfloat16, which is of kind V as well
@@ -34,34 +34,34 @@ class Elements:
 
     Attributes:
         outputs: the arrays of a batch, flat.
-        arrange: puts one value for each of them into the structure.
+        arrange: a function that puts one value for each output into the structure.
     """
 
     outputs: tuple[Output, ...]
     arrange: Callable[[Iterable[Any]], Any]
 
     def specs(self, *batch_shape: int | None) -> Any:
-        """The :class:`tf.TensorSpec` of every component."""
+        """Return the :class:`tf.TensorSpec` of every component."""
         return self.arrange(tensor_spec(output, batch_shape) for output in self.outputs)
 
     def tensors(self, arrays: Iterable[Array]) -> Any:
-        """Arrays in the form that TensorFlow takes: numbers stay as they are."""
+        """Put ``arrays`` into the structure, in the form in which TensorFlow takes them: only bytes are converted."""
         return self.arrange(map(_for_tensorflow, arrays))
 
 
 def elements_of(samples: Samples, label: str | None) -> Elements:
-    """The elements of a dataset of ``samples``: ``(features, label)`` if there is a label."""
+    """Return the elements of a dataset of ``samples``: ``(features, label)`` if there is a label."""
     return Elements(tuple(samples.outputs), _arrangement(samples, label))
 
 
 def batches_within(chunk_bytes: int, outputs: Sequence[Output], batch_size: int) -> int:
-    """As many batches as take ``chunk_bytes``: at least one, and no more than ``MAX_BATCHES_PER_CHUNK``."""
+    """Return how many batches fit ``chunk_bytes``: at least 1, and at most ``MAX_BATCHES_PER_CHUNK``."""
     sample_bytes = sum(math.prod(output.shape) * _item_bytes(output) for output in outputs)
     return int(np.clip(chunk_bytes // max(sample_bytes * batch_size, 1), 1, MAX_BATCHES_PER_CHUNK))
 
 
 def with_cardinality(dataset: tf.data.Dataset, batches: int | tf.Tensor | None) -> tf.data.Dataset:
-    """The dataset with a known number of elements; None stands for no end."""
+    """Return ``dataset`` with a known number of elements; None stands for infinitely many."""
     cardinality = tf.data.INFINITE_CARDINALITY if batches is None else batches
     return dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
 
@@ -82,7 +82,7 @@ def _arrangement(samples: Samples, label: str | None) -> Callable[[Iterable[Any]
     if not isinstance(structure, dict):
         raise FeatureError(
             f"label={shown(label)} needs features by name, but this reader gives "
-            f"{'a tuple of readers' if isinstance(structure, tuple) else 'bare arrays'}"
+            f"{'tuples of zipped readers' if isinstance(structure, tuple) else 'bare arrays'}"
         )
     if label not in structure:
         raise FeatureError(f"label={shown(label)} is not a feature{suggestion(label, structure)}")

@@ -21,7 +21,7 @@ from binfeed.samples import Samples
 from binfeed.schedule import Schedule
 from binfeed.tensorflow.elements import Elements, batches_within, with_cardinality
 
-#: Chunks have about this size at most: what ``from_generator`` costs is small beside it.
+#: Chunks have about this size at most: large enough that the cost of ``from_generator`` hardly matters.
 CHUNK_BYTES = 32 << 20
 #: The interleave holds about four chunks per lane. Together they stay well within what the buffer pool keeps.
 CHUNKS_PER_LANE = 4
@@ -39,7 +39,7 @@ def generator_dataset(
 ) -> tf.data.Dataset:
     """Make a dataset of the batches of all epochs, decoded by up to ``num_parallel_calls`` threads.
 
-    If it ``reshuffles``, every iteration goes on with the epochs after those of the one before.
+    If it ``reshuffles``, every iteration continues with the epochs that follow those of the previous one.
     """
     chunk_bytes = min(CHUNK_BYTES, IN_FLIGHT_BYTES // (CHUNKS_PER_LANE * num_parallel_calls))
     size = batches_within(chunk_bytes, elements.outputs, schedule.batch_size)
@@ -48,7 +48,7 @@ def generator_dataset(
 
     @functools.lru_cache(maxsize=1)
     def pass_number(number: int) -> tuple[Schedule, Chunks, ScheduledReads]:
-        """What the lanes of one iteration share."""
+        """Return what the lanes of one iteration share."""
         now = schedule.again(number)
         return now, now.chunks(size), ScheduledReads(samples, now)
 
@@ -74,9 +74,9 @@ def generator_dataset(
         )
 
     dataset = _iteration_number().flat_map(make_lanes) if reshuffles else make_lanes(tf.constant(0, tf.int64))
-    # Unlike unbatch(), this hands each batch on where it lies.
+    # Unlike unbatch(), this does not copy the batches.
     if size > 1:
-        is_tuple = isinstance(dataset.element_spec, tuple)  # which arrives as several arguments, anything else as one
+        is_tuple = isinstance(dataset.element_spec, tuple)  # a tuple arrives as several arguments, anything else as one
         dataset = dataset.flat_map(
             lambda *element: tf.data.Dataset.from_tensor_slices(element if is_tuple else element[0])
         )

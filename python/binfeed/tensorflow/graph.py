@@ -1,8 +1,8 @@
 """The graph engine: ``range(chunks).map(read).unbatch()``, where ``read`` is an op in C++.
 
-There is no Python in the pipeline, so that it runs in parallel, can be checkpointed, and works in another process: all
-that the op needs is in its attribute, see ``read_plan.h``. Its only source is one ``range``, which ``tf.data`` service
-can share out among workers, and every step knows how many elements it gives.
+There is no Python in the pipeline, so it runs in parallel, can be checkpointed, and works in other processes: all that
+the op needs is in its attribute, see ``read_plan.h``. Its only source is one ``range``, which ``tf.data`` service can
+split among workers, and every step knows how many elements it gives.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ from binfeed.tensorflow.elements import Elements, batches_within, tensor_spec, w
 from binfeed.tensorflow.ops import load_ops
 from binfeed.tensorflow.plan import plan_bytes
 
-#: A chunk is of about this size at most, so that it stays in the cache until its batches are used.
+#: A chunk has about this size at most, so that it stays in the cache until its batches are used.
 CHUNK_BYTES = 4 << 20
-#: An epoch has at least so many, for the threads to share.
+#: An epoch has at least this many chunks, if it has as many batches, so that several threads have work.
 MIN_CHUNKS = 8
-#: A smaller tensor would become a constant of each graph, and no graph would know the others' counts.
+#: The size of the tensor that identifies a counter. A smaller one would become a constant of each graph, and no graph
+#: would know the counts of the others.
 COUNTER_BYTES = 256
 
 
 class GraphDataset(tf.data.Dataset):  # type: ignore[misc]
-    """Batches by number. What is skipped is not read."""
+    """A dataset of batches by number, which does not read the batches that it skips."""
 
     def __init__(self, batches: NumberedBatches, numbers: range, *, is_endless: bool = False) -> None:
         self._batches = batches
@@ -52,21 +53,21 @@ class GraphDataset(tf.data.Dataset):  # type: ignore[misc]
         return self._dataset.element_spec
 
     def skip(self, count: Any, name: str | None = None) -> tf.data.Dataset:
-        """As in :class:`tf.data.Dataset`, without reading the batches."""
+        """Skip batches as :class:`tf.data.Dataset` does, without reading them."""
         number = _known(count)
         if number is None:
             return super().skip(count, name=name)
         return self._only(self._numbers[number:]) if number >= 0 else self.take(0)
 
     def take(self, count: Any, name: str | None = None) -> tf.data.Dataset:
-        """As in :class:`tf.data.Dataset`, without reading those behind."""
+        """Take batches as :class:`tf.data.Dataset` does, without reading those that follow."""
         number = _known(count)
         if number is None:
             return super().take(count, name=name)
         return GraphDataset(self._batches, self._numbers[:number]) if number >= 0 else self
 
     def shard(self, num_shards: Any, index: Any, name: str | None = None) -> tf.data.Dataset:
-        """As in :class:`tf.data.Dataset`: every ``num_shards``-th batch, without reading the others."""
+        """Take every ``num_shards``-th batch as :class:`tf.data.Dataset` does, without reading the others."""
         shards, number = _known(num_shards), _known(index)
         if shards is None or number is None or not 0 <= number < shards:
             return super().shard(num_shards, index, name=name)
@@ -80,8 +81,8 @@ class NumberedBatches:
     """Batches by number, read by one op for each part of the samples.
 
     Small batches are read in chunks: handing an element from one thread to another takes tens of microseconds, cutting
-    one out of a chunk takes a few. If they reshuffle, every iteration goes on with the epochs after those of the one
-    before.
+    one out of a chunk takes a few. If they reshuffle, every iteration continues with the epochs that follow those of
+    the previous one.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class NumberedBatches:
         self._counter = self._new_counter() if reshuffles else None
 
     def of(self, numbers: range) -> tf.data.Dataset:
-        """The batches of these numbers."""
+        """Make a dataset of the batches ``numbers``."""
         chunks = self._schedule.chunks(self._chunk_size, numbers)
         size = chunks.size() if len(numbers) > 1 else 1
         grid = tf.constant([numbers.start, numbers.step, len(numbers), size], tf.int64)
@@ -118,7 +119,7 @@ class NumberedBatches:
         def read(chunk: tf.Tensor, *epochs: tf.Tensor) -> Any:
             arrays = self._read(chunk, grid, *epochs)
             for array, spec in zip(arrays, specs, strict=True):
-                # A chunk may have fewer batches than that, by which tf.data counts; take() puts it right.
+                # The last chunk may have fewer batches, but tf.data counts by this shape; take() corrects the count.
                 array.set_shape(spec.shape)
             return self._elements.arrange(arrays)
 
@@ -126,7 +127,7 @@ class NumberedBatches:
         return dataset.unbatch().take(len(numbers)) if size > 1 else dataset
 
     def _mapped(self, count: int, read: Any) -> tf.data.Dataset:
-        """What ``read`` gives for 0 to ``count`` - 1; for a shuffle, it is given the passed epochs and the seed too."""
+        """Map ``read`` over 0 to ``count`` - 1; a shuffle also gives it the passed epochs and the seed."""
         as_it_is = tf.autograph.experimental.do_not_convert
         numbers = tf.data.Dataset.range(count)
         if self._is_shuffled:
@@ -136,12 +137,15 @@ class NumberedBatches:
         return dataset.prefetch(self._prefetch) if self._prefetch != 0 else dataset
 
     def _in_iteration(self, state: tuple[tf.Tensor, tf.Tensor], i: tf.Tensor) -> Any:
-        """The state is the number of the iteration, -1 before it begins, and the seed: so checkpoints have both."""
+        """Add the passed epochs and the seed to ``i``.
+
+        The state is the number of the iteration, -1 before it begins, and the seed, so that checkpoints have both.
+        """
         known, seed = state
         iteration = tf.zeros_like(known)
         if self._counter is not None:
             iteration = tf.ensure_shape(self._ops.binfeed_count(counter=self._counter, known=known), ())
-        # More epochs than there are, which the op refuses, rather than a product that wraps.
+        # Rather than a product that wraps, more epochs than the op accepts.
         too_many = tf.constant(MAX_SIZE + 1, tf.int64)
         passed_epochs = tf.where(iteration > MAX_SIZE // self._epochs, too_many, iteration * self._epochs)
         return (iteration, seed), (i, passed_epochs, seed)
@@ -163,7 +167,7 @@ class NumberedBatches:
         return arrays
 
     def _specs(self, *leading: int) -> Sequence[tf.TensorSpec]:
-        """Those of the arrays of a batch, with ``leading`` axes before them."""
+        """Return the specs of the arrays of a batch, with the axes ``leading`` before their own."""
         return [tensor_spec(output, (*leading, self._static_batch_size)) for output in self._elements.outputs]
 
 
@@ -178,12 +182,12 @@ def graph_dataset(
 ) -> tf.data.Dataset:
     """Make a dataset of the batches of all epochs, decoded by up to ``num_parallel_calls`` threads.
 
-    If it ``reshuffles``, every iteration goes on with the epochs after those of the one before, in this process; in
-    another process, and on ``tf.data`` service, every iteration is the first.
+    If it ``reshuffles``, every iteration in this process continues with the epochs that follow those of the previous
+    one. In another process, and on ``tf.data`` service, every iteration is the first.
 
     Raises:
         ImportError: if the ops cannot be loaded.
-        ValueError: for samples that are not in files, which the op cannot read.
+        ValueError: if the samples are not in files, since the op cannot read others.
     """
     count = ENDLESS_BATCHES if schedule.batches is None else schedule.batches
     batches = NumberedBatches(
@@ -199,18 +203,18 @@ def can_read(samples: Samples) -> bool:
 
 def _chunk_size(elements: Elements, schedule: Schedule) -> int:
     if any(math.prod(output.shape) == 0 for output in elements.outputs):
-        return 1  # unbatch() ends the process at a tensor without elements
+        return 1  # unbatch() aborts the process at a tensor without elements
     most = batches_within(CHUNK_BYTES, elements.outputs, schedule.batch_size)
     return min(most, max(schedule.batches_per_epoch // MIN_CHUNKS, 1))
 
 
 def _as_int64(seed: int) -> int:
-    """The same 64 bits as a signed number, the kind that tensors hold."""
+    """Return the same 64 bits as a signed number, as tensors hold them."""
     return seed - 2**64 if seed >= 2**63 else seed
 
 
 def _known(number: Any) -> int | None:
-    """The value of a number that may be a tensor; None if it is only known when a graph runs."""
+    """Return the value of a number that may be a tensor, or None if it is only known when a graph runs."""
     value = tf.get_static_value(number)
     return None if value is None else operator.index(value)
 
@@ -218,6 +222,6 @@ def _known(number: Any) -> int | None:
 def _plan_of(part: Samples, schedule: Schedule) -> bytes:
     if not (isinstance(part, RecordSamples) and part.are_in_files):
         raise ValueError("engine='graph' reads files, not bytes in memory: use engine='generator'")
-    # The op is given the seed, so that datasets that differ in nothing else share a reader.
+    # The seed is an input of the op instead, so that datasets that only differ in the seed share a reader.
     seedless = dataclasses.replace(schedule, order=dataclasses.replace(schedule.order, seed=0))
     return plan_bytes(part.layout, part.plan, window=part.window, files=part.files, schedule=seedless.spec)

@@ -1,4 +1,4 @@
-"""The library of TensorFlow ops: where it is, whether it loads."""
+"""Loading the library of TensorFlow ops."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ LIBRARY = Path(_core.__file__).parent / "tensorflow" / "_ops.so"
 
 @functools.cache
 def load_ops() -> Any:
-    """The module of the ops.
+    """Load the library, and return the module of its ops.
 
-    It holds no Python: ``tf.load_op_library(LIBRARY)`` loads it in any process that is to run a graph with these ops.
+    The library does not need Python: ``tf.load_op_library(LIBRARY)`` loads it in any process that runs a graph with
+    these ops.
 
     Raises:
-        ImportError: saying why, where there is no such library or this TensorFlow does not load it.
+        ImportError: saying why, if there is no library or this TensorFlow cannot load it.
     """
     if not LIBRARY.exists():
         raise ImportError(f"binfeed was built without its TensorFlow ops: there is no {LIBRARY}")
     try:
         return tf.load_op_library(str(LIBRARY))
     except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError, OSError, RuntimeError) as error:
-        raise ImportError(f"TensorFlow {tf.__version__} does not load binfeed's ops: {error}") from error
+        raise ImportError(f"TensorFlow {tf.__version__} cannot load binfeed's ops: {error}") from error

@@ -1,4 +1,4 @@
-"""Plans: all that an op needs, as bytes."""
+"""Plans: all that an op needs to know, as bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def plan_bytes(
     files: Sequence[FileSpec] = (),
     schedule: ScheduleSpec | None = None,
 ) -> bytes:
-    """The attribute ``plan`` of an op that decodes records, from files by a schedule if there are any."""
+    """Return the attribute ``plan`` of an op that decodes records, from strings or from ``files`` by ``schedule``."""
     return read_plan_bytes(
         files=files,
         record_bytes=layout.record_bytes,
@@ -35,7 +35,7 @@ def plan_bytes(
 
 
 def _array_spec(output: Output) -> tuple[list[int], int, bool]:
-    """The shape of a sample's tensor, bytes per item, and whether items are strings."""
+    """Return the shape of a sample's tensor, the bytes per item, and whether the items are strings."""
     spec = tensor_spec(output, ())
     is_string = spec.dtype == tf.string
     return list(spec.shape), output.dtype.itemsize if is_string else spec.dtype.size, is_string

@@ -1,4 +1,4 @@
-"""Servers of ``tf.data`` service that can read: ``python -m binfeed.tensorflow.dispatcher`` and ``...worker``."""
+"""Servers of ``tf.data`` service with the ops: ``python -m binfeed.tensorflow.dispatcher`` and ``...worker``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from binfeed.tensorflow.ops import load_ops
 
 
 def address(text: str) -> str:
-    """``HOST:PORT``, checked."""
+    """Check that ``text`` is ``HOST:PORT``, and return it."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
@@ -19,7 +19,7 @@ def address(text: str) -> str:
 
 
 def serve(make_server: Any, name: str) -> None:
-    """Run a server, with the ops loaded, until the process is told to end."""
+    """Load the ops and run a server, until the process gets SIGINT or SIGTERM."""
     load_ops()
     server = make_server()
     told_to_end = threading.Event()
@@ -28,5 +28,5 @@ def serve(make_server: Any, name: str) -> None:
     print(f"{name} ready", flush=True)
     told_to_end.wait()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)  # a second one ends what waits for a lost peer
+        signal.signal(number, signal.SIG_DFL)  # a second signal ends a server that waits for a lost peer
     server._stop()

@@ -82,6 +82,13 @@ def imports_of(source: Path) -> set[str]:
     return found
 
 
+def test_the_design_shows_the_layers() -> None:
+    (shown,) = re.findall(r"```\n(_core\n.+?)```", (ROOT / "docs" / "design.md").read_text(), re.DOTALL)
+    lines = [line.removeprefix("tensorflow: ").split(" | ") for line in shown.splitlines()]
+    names = {name.removeprefix("tensorflow:") for line in lines for layer in line for name in layer.split()} - {""}
+    assert names == {name.removeprefix("tensorflow.") for layer in LAYERS for name in layer}
+
+
 def test_imports_go_one_way() -> None:
     package = ROOT / "python" / "binfeed"
     names = {".".join(path.relative_to(package).with_suffix("").parts): path for path in package.rglob("*.py")}

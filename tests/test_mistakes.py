@@ -340,6 +340,10 @@ def test_windows_are_equal_whoever_counted() -> None:
         (lambda: bf.Window(4, target_offset=True), TypeError, "target_offset must be a whole number, not True"),
         (lambda: bf.Window(-HUGE), ValueError, "size must be at least 1, not <int of"),
         (lambda: bf.Layout("u1", header_bytes=True), bf.LayoutError, "header_bytes must be a whole number, not True"),
+        (lambda: bf.field("x").scale("2"), bf.FeatureError, "scale(factor=) must be a number or an array of numbers"),
+        (lambda: bf.field("x").scale(2 + 5j), bf.FeatureError, "scale(factor=) must be a number"),
+        (lambda: bf.field("x").scale(np.datetime64("2020")), bf.FeatureError, "scale(factor=) must be a number"),
+        (lambda: bf.field("x").div(np.ma.array([1, 2], mask=[0, 1])), bf.FeatureError, "div(by=) must be a number"),
         (lambda: bf.field("x").bits(0, 1, signed="no"), TypeError, "signed must be True or False, not 'no'"),  # type: ignore[arg-type]
         (lambda: bf.Layout("u1", footer_bytes=HUGE), bf.LayoutError, "footer_bytes must be at most 2^62"),
         (lambda: bf.open(b"", "u1", window=MANY), TypeError, "window must be a Window, such as"),

@@ -470,6 +470,27 @@ def test_a_signal_handler_may_ask_for_the_state_in_mid_read() -> None:
     assert result.returncode == 0, result.stderr
 
 
+def test_a_signal_handler_may_not_take_a_batch_in_mid_read() -> None:
+    result = run_program(
+        """
+        import signal
+        import numpy as np
+        import binfeed as bf
+        batches = bf.open(np.arange(1 << 25, dtype="u1"), "u1", bf.field("value").log1p()).batches(1 << 24)
+        signal.signal(signal.SIGALRM, lambda *_: next(batches))
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        try:
+            next(batches)
+        except RuntimeError as error:
+            assert "a signal handler cannot take a batch" in str(error)
+        else:
+            raise AssertionError("not refused")
+        assert len(list(batches)) == 2
+        """
+    )
+    assert result.returncode == 0, result.stderr
+
+
 def test_skipping_takes_no_time() -> None:
     reader = bf.open(np.arange(10, dtype="u1"), "u1")
     batches = reader.batches(3, shuffle=True, seed=1, epochs=None).skip(4 * 2**40 + 1)

@@ -331,3 +331,17 @@ def test_who_gave_nothing_has_passed_no_epoch() -> None:
     again = reader.batches(4, drop_remainder=True, state=state).state()
     assert again == state
     assert sum(len(batch) for batch in reader.batches(1, state=again)) == 2
+
+
+@pytest.mark.parametrize("skipped", [11, 19, 20])
+def test_the_epochs_of_a_state_are_counted(skipped: int) -> None:
+    reader = bf.open(np.arange(100, dtype="u1"), "u1")
+    state = reader.batches(10, epochs=3).skip(skipped).state()
+    with pytest.raises(ValueError, match=f"the state is in epoch {skipped // 10}, counted from 0, but epochs=1 ends"):
+        reader.batches(10, state=state)
+    assert len(reader.batches(10, state=state, epochs=3)) == 30 - skipped
+
+
+def test_a_state_at_the_end_gives_nothing_more() -> None:
+    reader = bf.open(np.arange(100, dtype="u1"), "u1")
+    assert list(reader.batches(10, state=reader.batches(10).skip(10).state())) == []

@@ -100,14 +100,33 @@ class BlockShuffledOrder final : public Order {
     std::transform(within.begin(), within.end(), places.begin(), [&](std::uint64_t sample) {
       return as_unsigned(place_at(begin + static_cast<std::int64_t>(sample)));
     });
-    std::vector<std::uint64_t> blocks = places;
-    block_permutation_.apply(blocks);
+    const std::vector<std::uint64_t> blocks = blocks_at(group * group_blocks_, places);
     for (std::size_t i = 0; i < within.size(); ++i) {
       const std::int64_t in_block =
           begin + static_cast<std::int64_t>(within[i]) - start_of(static_cast<std::int64_t>(places[i]));
       runs.push_back({static_cast<std::int64_t>(blocks[i]) * block_samples_ + in_block, 1});
     }
   }
+
+  // The blocks in these places, all of a group that begins with `first`.
+  std::vector<std::uint64_t> blocks_at(std::int64_t first, const std::vector<std::uint64_t>& places) const {
+    const std::int64_t in_group = std::min(group_blocks_, blocks_ - first);
+    if (in_group > std::max<std::int64_t>(kFewBlocks, static_cast<std::int64_t>(places.size()))) {
+      std::vector<std::uint64_t> blocks = places;
+      block_permutation_.apply(blocks);
+      return blocks;
+    }
+    // Few blocks are permuted once, rather than once for each of their samples.
+    std::vector<std::uint64_t> of_group(as_unsigned(in_group));
+    std::iota(of_group.begin(), of_group.end(), as_unsigned(first));
+    block_permutation_.apply(of_group);
+    std::vector<std::uint64_t> blocks(places.size());
+    std::transform(places.begin(), places.end(), blocks.begin(),
+                   [&](std::uint64_t place) { return of_group[place - as_unsigned(first)]; });
+    return blocks;
+  }
+
+  static constexpr std::int64_t kFewBlocks = 64;
 
   std::int64_t block_samples_;
   std::int64_t blocks_;

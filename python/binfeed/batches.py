@@ -66,6 +66,7 @@ class Batches(Iterator[E_co]):
         self._schedule = schedule
         self._count = schedule.batches
         self._next = 0  # number of the batch
+        self._is_reading = False
         self._reads = ScheduledReads(samples, schedule)
         self._lock = threading.RLock()  # a signal handler may ask for the state in the middle of a read
 
@@ -78,8 +79,14 @@ class Batches(Iterator[E_co]):
         with self._lock:
             if self._next in (self._count, MAX_SIZE):  # of which no state could tell what follows
                 raise StopIteration
-            arrays = self._reads.read(*self._schedule.locate(self._next))
-            self._next += 1
+            if self._is_reading:
+                raise RuntimeError("a signal handler cannot take a batch while another is being read")
+            self._is_reading = True
+            try:
+                arrays = self._reads.read(*self._schedule.locate(self._next))
+                self._next += 1
+            finally:
+                self._is_reading = False
             return cast("E_co", self._samples.unflatten(arrays))
 
     def skip(self, batches: int) -> Self:

@@ -350,7 +350,13 @@ def as_features(
 
 def _parameter(what: str, value: npt.ArrayLike) -> npt.NDArray[np.float64]:
     try:
-        numbers = np.array(value, np.float64)
+        given = np.asarray(value)
+        is_real = given.dtype.kind in "iuf" or given.dtype.name == "bfloat16"
+        if not is_real and not all(isinstance(number, int | float) for number in given.flat):
+            raise TypeError
+        if isinstance(value, np.ma.MaskedArray):
+            raise TypeError
+        numbers = np.array(given, np.float64)
     except (TypeError, ValueError, OverflowError):
         raise FeatureError(f"{what} must be a number or an array of numbers, not {shown(value)}") from None
     if not np.isfinite(numbers).all():

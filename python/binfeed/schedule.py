@@ -87,6 +87,8 @@ def make_schedule(
         if place["position"] > order.samples or place["epoch"] > MAX_SIZE:
             where = f"position {place['position']} of {order.samples} samples in epoch {place['epoch']}"
             raise StateError(f"the state is damaged: there is no {where}")
+    if epochs is not None and (place["epoch"], place["position"]) > (positive("epochs", epochs), 0):
+        raise ValueError(f"the state is in epoch {place['epoch']}, counted from 0, but epochs={epochs} ends before it")
     return Schedule(
         order=order,
         batch_size=batch_size,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -374,3 +376,11 @@ def test_yaml_as_the_guide_says(tmp_path: Path) -> None:
     assert bf.Layout.load(path) == bf.Layout(
         {"off": "u1", "7": "(3,4)<u2", "price": ">i4", "flag": ("?", 40), "rest": {"a": "(3,4)<u2"}}
     )
+
+
+def test_a_layout_stays_as_it_is() -> None:
+    layout = bf.Layout("u1", header_bytes=2)
+    for name in ("header_bytes", "record_bytes", "fields", "headr_bytes"):
+        with pytest.raises(AttributeError, match=f"{name}: a layout cannot be changed; make another one"):
+            setattr(layout, name, 3)
+    assert layout == pickle.loads(pickle.dumps(layout)) == copy.deepcopy(layout)

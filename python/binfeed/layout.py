@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, NoReturn, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +101,13 @@ class Layout:
             range.
     """
 
+    fields: dict[str, Field]
+    #: Whether a record is one unnamed value or array.
+    is_scalar: bool
+    record_bytes: int
+    header_bytes: int
+    footer_bytes: int
+
     @checked_keywords
     def __init__(
         self,
@@ -114,25 +122,30 @@ class Layout:
             if not _is_field_dict(record):
                 raise LayoutError("record_bytes goes with a record given as a dict of fields: a dtype has its own size")
             size = _byte_count("record_bytes", record_bytes)
-        #: Whether a record is one unnamed value or array.
-        self.is_scalar: bool = any(not field.name for field in fields)
-        self.record_bytes: int = size
-        self.header_bytes = _byte_count("header_bytes", header_bytes)
-        self.footer_bytes = _byte_count("footer_bytes", footer_bytes)
-        self.fields: dict[str, Field] = {}
+        named: dict[str, Field] = {}
         for field in [replace(field, name=field.name or UNNAMED) for field in fields]:
-            if field.name in self.fields:
+            if field.name in named:
                 raise LayoutError(f"two fields have the path {shown(field.name)}; rename one")
             if field.end > size:
                 raise LayoutError(
                     f"field {shown(field.name)} ends at byte {shown(field.end)} of a record of {size} bytes"
                 )
-            self.fields[field.name] = field
+            named[field.name] = field
         if not 0 < size <= MAX_SIZE:
             has = "has none" if size == 0 else f"has {shown(size)}"
             raise LayoutError(f"a record must have at least one byte and at most 2^62, but {shown(record)} {has}")
         if not fields:
             raise LayoutError(f"a record must have at least one field, but {shown(record)} has none")
+        vars(self).update(
+            fields=named,
+            is_scalar=any(not field.name for field in fields),
+            record_bytes=size,
+            header_bytes=_byte_count("header_bytes", header_bytes),
+            footer_bytes=_byte_count("footer_bytes", footer_bytes),
+        )
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{name}: a layout cannot be changed; make another one")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Layout:
@@ -226,6 +239,15 @@ def as_layout(layout: LayoutLike) -> Layout:
     if isinstance(layout, os.PathLike) or (isinstance(layout, str) and layout.endswith(_YAML_SUFFIXES)):
         return Layout.load(layout)
     return Layout(layout)
+
+
+def framed(layout: Layout, header_bytes: int, footer_bytes: int) -> Layout:
+    """Return the layout of files that have another header and footer around the same records."""
+    other = copy.copy(layout)
+    vars(other).update(
+        header_bytes=_byte_count("header_bytes", header_bytes), footer_bytes=_byte_count("footer_bytes", footer_bytes)
+    )
+    return other
 
 
 def _byte_count(name: str, value: int) -> int:

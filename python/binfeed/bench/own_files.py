@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import os
 import tempfile
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from binfeed.bench.table import print_table
 from binfeed.bench.workload import Column, Output, Source, Workload, is_plain
 from binfeed.errors import suggestion
 from binfeed.files import find_sources
-from binfeed.layout import Layout, as_layout
+from binfeed.layout import Layout, as_layout, framed
 from binfeed.machine import processors
 from binfeed.reader import open as open_files
 
@@ -29,9 +28,8 @@ def compare(options: argparse.Namespace) -> None:
         ValueError: if the layout has no numbers, or a reader is unknown.
         OSError: if a file cannot be opened.
     """
-    layout = copy.copy(as_layout(options.layout))
-    layout.header_bytes = options.header_bytes or layout.header_bytes
-    layout.footer_bytes = options.footer_bytes or layout.footer_bytes
+    given = as_layout(options.layout)
+    layout = framed(given, options.header_bytes or given.header_bytes, options.footer_bytes or given.footer_bytes)
     workload = workload_of(options.files, layout, options.batch_size, shuffled=options.shuffle)
     settings = harness.Settings(options.rounds, options.seconds, options.cold)
     modules = _chosen(options.peer)

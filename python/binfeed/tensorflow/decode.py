@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import itertools
 import os
@@ -15,7 +14,7 @@ import tensorflow as tf
 
 from binfeed.errors import DataError, LayoutError, checked_keywords
 from binfeed.features import Feature, as_features
-from binfeed.layout import Layout, LayoutLike, as_layout
+from binfeed.layout import Layout, LayoutLike, as_layout, framed
 from binfeed.numbers import flag, non_negative, positive
 from binfeed.planning import plan_features
 from binfeed.reader import Reader
@@ -129,21 +128,22 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
                 num_parallel_reads,
                 name,
             )
-        framed = copy.copy(as_layout(layout))
-        framed.header_bytes = header_bytes = _frame_bytes("header_bytes", header_bytes, framed.header_bytes)
-        framed.footer_bytes = footer_bytes = _frame_bytes("footer_bytes", footer_bytes, framed.footer_bytes)
-        if framed.record_bytes != record_bytes:
-            raise LayoutError(f"record_bytes is {record_bytes}, but the layout's records have {framed.record_bytes}")
+        given = as_layout(layout)
+        header_bytes = _frame_bytes("header_bytes", header_bytes, given.header_bytes)
+        footer_bytes = _frame_bytes("footer_bytes", footer_bytes, given.footer_bytes)
+        layout = framed(given, header_bytes, footer_bytes)
+        if layout.record_bytes != record_bytes:
+            raise LayoutError(f"record_bytes is {record_bytes}, but the layout's records have {layout.record_bytes}")
         batch_size = positive("batch_size", batch_size)
         # Made in any case, since it checks the arguments.
         strings = tf.data.FixedLengthRecordDataset(
             filenames, record_bytes, header_bytes, footer_bytes, buffer_size, compression_type, num_parallel_reads, name
         )
-        reader = None if compression_type else _open(filenames, framed, features)
+        reader = None if compression_type else _open(filenames, layout, features)
         if reader is not None:
             return reader.to_tf_dataset(batch_size, cycle_length=_files_in_turns(num_parallel_reads))
         return strings.batch(batch_size).map(
-            lambda records: decode(records, framed, features), num_parallel_calls=tf.data.AUTOTUNE
+            lambda records: decode(records, layout, features), num_parallel_calls=tf.data.AUTOTUNE
         )
 
 

@@ -61,10 +61,10 @@ def test_take_in_any_order_with_repeats(reader: bf.Reader, records: Array) -> No
 
 def test_take_refuses_what_is_no_index(reader: bf.Reader) -> None:
     for index in (-1, 100, 2**63 - 1, 2**63, 2**64 - 1, 2**70, -(2**70)):
-        with pytest.raises(IndexError, match=f"no sample {index}: the reader has 100, from 0 on"):
+        with pytest.raises(IndexError, match=f"no sample {index}: the reader has 100 samples, numbered from 0"):
             reader.take([3, index])
     for index in (2**63, 2**64 - 1):
-        with pytest.raises(IndexError, match=f"no sample {index}: the reader has 100, from 0 on"):
+        with pytest.raises(IndexError, match=f"no sample {index}: the reader has 100 samples, numbered from 0"):
             reader.take(np.array([3, index], np.uint64))
     with pytest.raises(IndexError, match=f"no sample {2**63}: the reader"):
         reader.take([2**63, -1])  # which NumPy takes for floats

@@ -89,7 +89,9 @@ class Reader(Generic[E_co]):
         if not np.can_cast(numbers.dtype, np.int64):  # where it can, the order finds what is outside
             outside = numbers[(numbers < 0) | (numbers >= len(self))]
             if outside.size > 0:
-                raise IndexError(f"there is no sample {shown(int(outside[0]))}: the reader has {len(self)}, from 0 on")
+                raise IndexError(
+                    f"there is no sample {shown(int(outside[0]))}: the reader has {len(self)} samples, numbered from 0"
+                )
         return self._batch(Order.listed(numbers.astype(np.int64), len(self)), 0, len(numbers))
 
     @checked_keywords

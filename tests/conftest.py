@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,25 @@ settings.register_profile(
     "binfeed", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 settings.load_profile("binfeed")
+
+
+#: The ops are only built on Linux: elsewhere, a test that needs them is skipped.
+HAS_OPS = sys.platform == "linux"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not HAS_OPS:
+        config.addinivalue_line("filterwarnings", "ignore:engine='auto' takes the slower generator engine")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    try:
+        return (yield)
+    except ImportError as error:
+        if HAS_OPS or "built without its TensorFlow ops" not in str(error):
+            raise
+        pytest.skip(str(error))
 
 
 @pytest.fixture(params=bf.build_info().supported)

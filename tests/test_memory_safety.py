@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import signal
 import subprocess
 import textwrap
 from pathlib import Path
@@ -228,7 +229,7 @@ FOREIGN_FAULT = """
 """
 
 HANDLER = """
-        import ctypes
+        import ctypes, signal
         # A handler in the way of C: it says that it was called, and ends the process.
         libc = ctypes.CDLL(None)
         @ctypes.CFUNCTYPE(None, ctypes.c_int)
@@ -236,13 +237,13 @@ HANDLER = """
             os.write(1, b"their handler was called\\n")
             os._exit(7)
         libc.signal.restype = ctypes.c_void_p
-        install = lambda: libc.signal(7, handler)
+        install = lambda: libc.signal(signal.SIGBUS, handler)
 """
 
 
 def test_a_fault_that_is_not_ours_kills_as_it_always_did(tmp_path: Path) -> None:
     result = run(FOREIGN_FAULT + "\n        reader[0]\n        fault()\n", tmp_path)
-    assert result.returncode == -7  # SIGBUS
+    assert result.returncode == -signal.SIGBUS
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -281,4 +282,4 @@ def test_pythons_faulthandler_goes_along(tmp_path: Path) -> None:
     )
     assert result.stdout.splitlines()[-1] == "ours was ours"
     assert "Fatal Python error: Bus error" in result.stderr
-    assert result.returncode == -7
+    assert result.returncode == -signal.SIGBUS

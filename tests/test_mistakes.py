@@ -338,6 +338,7 @@ def test_windows_are_equal_whoever_counted() -> None:
     [
         (lambda: bf.Window(True), TypeError, "size must be a whole number, not True"),
         (lambda: bf.Window(4, target_offset=True), TypeError, "target_offset must be a whole number, not True"),
+        (lambda: bf.Window(4, stride=2**31), ValueError, "stride must be at most 2^30, not 2147483648"),
         (lambda: bf.Window(-HUGE), ValueError, "size must be at least 1, not <int of"),
         (lambda: bf.Layout("u1", header_bytes=True), bf.LayoutError, "header_bytes must be a whole number, not True"),
         (lambda: bf.field("x").scale("2"), bf.FeatureError, "scale(factor=) must be a number or an array of numbers"),

@@ -113,6 +113,25 @@ def test_sizes_do_not_wrap(depth: int) -> None:
         bf.open(b"abcd", "u1", bf.field("value").one_hot(depth))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_what_does_not_fit_into_memory_says_how_much_it_is() -> None:
+    result = run_program(
+        """
+        import resource
+        import binfeed as bf
+        reader = bf.open(b"abc", "u1", bf.field("value").one_hot(2**30))
+        resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+        try:
+            reader[0]
+        except MemoryError as error:
+            assert "an array of 4294967296 bytes does not fit into memory" in str(error), error
+        else:
+            raise AssertionError("it fits")
+        """
+    )
+    assert result.returncode == 0, result.stderr
+
+
 def test_a_batch_is_bounded_by_both_factors() -> None:
     reader = bf.open(np.zeros(2**22, "u1"), "u1", bf.field("value").one_hot(2**30))
     with pytest.raises(ValueError, match=rf"{2**32} x {2**22}"):

@@ -6,6 +6,7 @@
 #include <bit>
 #include <mutex>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "binfeed/checked.h"
@@ -30,8 +31,21 @@ std::align_val_t alignment_of(std::size_t capacity) {
   return std::align_val_t{capacity >= kHugePage ? kHugePage : BufferPool::kAlignment};
 }
 
+// Says how much memory was asked for.
+class OutOfMemory : public std::bad_alloc {
+ public:
+  explicit OutOfMemory(std::size_t bytes)
+      : message_("an array of " + std::to_string(bytes) + " bytes does not fit into memory: read smaller batches") {}
+  const char* what() const noexcept override { return message_.c_str(); }
+
+ private:
+  std::string message_;
+};
+
 std::byte* allocate(std::size_t capacity) {
-  auto* bytes = static_cast<std::byte*>(::operator new(capacity, alignment_of(capacity)));
+  void* memory = ::operator new(capacity, alignment_of(capacity), std::nothrow);
+  if (memory == nullptr) throw OutOfMemory(capacity);
+  auto* bytes = static_cast<std::byte*>(memory);
 #if defined(MADV_HUGEPAGE)
   if (capacity >= kHugePage) ::madvise(bytes, capacity, MADV_HUGEPAGE);
 #endif

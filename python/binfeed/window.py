@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from binfeed._core import Window as CoreWindow
-from binfeed.errors import checked_constructor
+from binfeed.errors import checked_constructor, shown
 from binfeed.numbers import non_negative, positive
+
+#: As in the core, where sums of two products of such numbers fit into 64 bits.
+_MAX_NUMBER = 2**30
 
 
 @checked_constructor
@@ -51,7 +54,10 @@ class Window:
     def _check(self, rule: Callable[[str, int], int], *names: str) -> None:
         """Check numbers and make them ints, so that windows with equal numbers of any type are equal."""
         for name in names:
-            object.__setattr__(self, name, rule(name, getattr(self, name)))
+            number = rule(name, getattr(self, name))
+            if number > _MAX_NUMBER:
+                raise ValueError(f"{name} must be at most 2^30, not {shown(number)}")
+            object.__setattr__(self, name, number)
 
     def shape(self, is_target: bool) -> tuple[int, ...]:
         """Return the sides of the axes between the batch axis and those of a record, for the window or its target."""

@@ -93,7 +93,7 @@ sanitize: build/preset-sanitize/built
 # With ThreadSanitizer, which needs addresses that are not randomised: readers, buffers and ops shared by many threads.
 sanitize-threads: build/preset-sanitize-threads/built
 	for test in test_ops test_threads; do \
-	  TSAN_OPTIONS=suppressions=cpp/tests/suppressions.txt \
+	  TSAN_OPTIONS=suppressions=cpp/tests/suppressions.txt:history_size=7 \
 	    setarch --addr-no-randomize build/preset-sanitize-threads/cpp/tests/$$test || exit 1; \
 	done
 

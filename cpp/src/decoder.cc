@@ -37,50 +37,60 @@ class Scratch {
   }
 };
 
-// Where the value of a place begins in this block, and the distance between its rows.
+// Where the values of a place begin, the distance between the rows of a block, and that between rows of the call.
 struct Located {
   std::byte* first;
   std::size_t stride;
+  std::size_t step;  // 0 for scratch memory, which every block uses anew
 };
 
 class BlockDecoder {
  public:
   BlockDecoder(const DecodePlan& plan, std::span<const Rows> sources, std::span<std::byte* const> outputs)
-      : plan_(plan),
-        sources_(sources),
-        outputs_(outputs),
-        scratch_(plan.scratch_bytes() * plan.block_records()),
-        located_(plan.places().size()) {}
+      : plan_(plan), scratch_(plan.scratch_bytes() * plan.block_records()) {
+    located_.reserve(plan.places().size());
+    for (const Place& place : plan.places()) located_.push_back(locate(place, sources, outputs));
+    for (const Pass& pass : plan.passes()) {
+      if (is_needless(pass)) located_[pass.target] = located_[pass.source];
+    }
+  }
 
   void decode(std::size_t begin, std::size_t rows) {
-    for (std::size_t i = 0; i < located_.size(); ++i) located_[i] = locate(plan_.places()[i], begin);
-    for (const Pass& pass : plan_.passes()) run(pass, rows);
+    for (const Pass& pass : plan_.passes()) {
+      if (!is_needless(pass)) run(pass, begin, rows);
+    }
   }
 
  private:
-  Located locate(const Place& place, std::size_t begin) {
+  Located locate(const Place& place, std::span<const Rows> sources, std::span<std::byte* const> outputs) const {
     switch (place.area) {
       case Place::Area::kSource: {
-        const auto [first, stride] = sources_[place.index];
-        return {const_cast<std::byte*>(first) + begin * stride + place.offset, stride};  // no pass writes there
+        const auto [first, stride] = sources[place.index];
+        return {const_cast<std::byte*>(first) + place.offset, stride, stride};  // no pass writes there
       }
       case Place::Area::kScratch:
-        return {Scratch::bytes() + place.offset * plan_.block_records(), place.bytes};
+        return {Scratch::bytes() + place.offset * plan_.block_records(), place.bytes, 0};
       default: {
         const std::size_t stride = plan_.row_bytes()[place.index];
-        return {outputs_[place.index] + begin * stride + place.offset, stride};
+        return {outputs[place.index] + place.offset, stride, stride};
       }
     }
   }
 
-  void run(const Pass& pass, std::size_t rows) {
-    const Located source = located_[pass.source];
-    if (pass.closes_gaps && source.stride == plan_.places()[pass.source].bytes) {
-      located_[pass.target] = source;
-      return;
-    }
-    const Located target = located_[pass.target];
-    Block block{source.first, source.stride, target.first, target.stride, rows, pass.elements};
+  // Whether it would close gaps where there are none.
+  bool is_needless(const Pass& pass) const {
+    return pass.closes_gaps && located_[pass.source].stride == plan_.places()[pass.source].bytes;
+  }
+
+  void run(const Pass& pass, std::size_t begin, std::size_t rows) const {
+    const Located& source = located_[pass.source];
+    const Located& target = located_[pass.target];
+    Block block{source.first + begin * source.step,
+                source.stride,
+                target.first + begin * target.step,
+                target.stride,
+                rows,
+                pass.elements};
     if (pass.is_uniform && source.stride == pass.elements * pass.source_bytes &&
         target.stride == pass.elements * pass.target_bytes) {
       block.elements *= rows;
@@ -90,8 +100,6 @@ class BlockDecoder {
   }
 
   const DecodePlan& plan_;
-  std::span<const Rows> sources_;
-  std::span<std::byte* const> outputs_;
   Scratch scratch_;
   std::vector<Located> located_;
 };

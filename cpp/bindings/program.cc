@@ -48,7 +48,7 @@ Value load(Program& program, const std::string& type, bool is_swapped, std::uint
 
 template <typename Arithmetic>
 Value arithmetic(Program& program, Value value, const Array<double>& operand) {
-  return add(program, Arithmetic{to_vector(operand)}, {value});
+  return add(program, Arithmetic{{to_vector(operand)}}, {value});
 }
 
 Value cast(Program& program, Value value, const std::string& type) {

@@ -90,10 +90,9 @@ class Changes {
     items(load.offsets, [&](auto& offset) { numbers(offset); });
   }
   void add(binfeed::Cast& cast) { choice(cast.type, binfeed::kElementTypes); }
-  void add(binfeed::Multiply& multiply) { add(multiply.operand); }
-  void add(binfeed::Add& sum) { add(sum.operand); }
-  void add(binfeed::Subtract& subtract) { add(subtract.operand); }
-  void add(binfeed::Divide& divide) { add(divide.operand); }
+  void add(binfeed::WithOperand& arithmetic) {
+    items(arithmetic.operand, [&](auto& number) { numbers(number); });
+  }
   void add(binfeed::Log1p&) {}
   void add(binfeed::Abs&) {}
   void add(binfeed::Clip& clip) { numbers(clip.low, clip.high); }
@@ -109,9 +108,6 @@ class Changes {
     items(codes.codes, [&](auto& code) { numbers(code); });
   }
   void add(binfeed::OneHot& one_hot) { numbers(one_hot.depth); }
-  void add(std::vector<double>& operand) {
-    items(operand, [&](auto& number) { numbers(number); });
-  }
 
   binfeed::Operation any_operation() {
     return any_operation(std::make_index_sequence<std::variant_size_v<binfeed::Operation>>{});

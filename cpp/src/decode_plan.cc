@@ -31,14 +31,14 @@ constexpr std::size_t kMaxBlockRecords = 1024;
 // first, and spread out again at the end.
 constexpr std::size_t kShortRow = 32;
 
-// The arithmetic and the operand of an operation; null for an operation that has none.
-struct WithOperand {
+// What an operation computes with its operand; nothing for one that has none.
+struct Computation {
   Arithmetic arithmetic{};
   const std::vector<double>* operand = nullptr;
 
   explicit operator bool() const { return operand != nullptr; }
 };
-WithOperand with_operand(const Operation& operation) {
+Computation computation_of(const Operation& operation) {
   if (const auto* step = std::get_if<Multiply>(&operation)) return {Arithmetic::kMultiply, &step->operand};
   if (const auto* step = std::get_if<Add>(&operation)) return {Arithmetic::kAdd, &step->operand};
   if (const auto* step = std::get_if<Subtract>(&operation)) return {Arithmetic::kSubtract, &step->operand};
@@ -157,7 +157,7 @@ std::vector<std::uint32_t> first_equals(const std::vector<Step>& steps, const st
       continue;
     }
     const auto* load = std::get_if<Load>(&operation);
-    const auto operand = with_operand(operation);
+    const auto operand = computation_of(operation);
     const bool is_long = (load != nullptr && load->offsets.size() > kMaxKeyBytes / sizeof(std::uint32_t)) ||
                          (operand && operand.operand->size() > kMaxKeyBytes / sizeof(double));
     firsts.push_back(is_long ? number : known.emplace(to_bytes(Step{operation, inputs}), number).first->second);
@@ -239,9 +239,9 @@ class Lowering {
   // Whether this step is done in one pass with its only user.
   bool is_left_to_its_user(std::size_t number) const {
     const auto user = only_user_of(number);
-    const auto operand = with_operand(steps_[number].operation);
+    const auto operand = computation_of(steps_[number].operation);
     if (!user || !operand) return false;
-    if (const auto next = with_operand(steps_[*user].operation))
+    if (const auto next = computation_of(steps_[*user].operation))
       return fused(operand.arithmetic, next.arithmetic).has_value();
     // Arithmetic in float64 can also round its results to float32.
     const auto* cast = std::get_if<Cast>(&steps_[*user].operation);
@@ -316,13 +316,15 @@ class Lowering {
   // Adds the pass of an operation on every element. `loop` is called with the block and then the arguments.
   template <typename Loop, typename... Arguments>
   void apply(Loop loop, ElementType to, Arguments... arguments) {
-    if (loop == nullptr) {
-      throw Error(ErrorKind::kArgument, "this operation is not supported on " + std::string(element_name(value_.type)));
-    }
+    require_loop(loop != nullptr);
     close_gaps();
     add_pass([loop, arguments...](const Block& block) { loop(block, arguments...); }, value_.elements,
              element_bytes(value_.type), element_bytes(to));
     become(to);
+  }
+
+  void require_loop(bool exists) const {
+    require(exists, "this operation is not supported on " + std::string(element_name(value_.type)));
   }
 
   void become(ElementType to) {
@@ -350,8 +352,7 @@ class Lowering {
   }
 
   void require_native() const {
-    if (value_.is_swapped)
-      throw Error(ErrorKind::kArgument, "an operation on bytes got values in the other byte order");
+    require(!value_.is_swapped, "an operation on bytes got values in the other byte order");
   }
 
   // Afterwards the values are in the machine's byte order, even if they already had the type.
@@ -430,19 +431,16 @@ class Lowering {
     }
   }
 
-  void lower(const Multiply&, std::size_t number) { compute(number, shapes_[number].type); }
-  void lower(const Add&, std::size_t number) { compute(number, shapes_[number].type); }
-  void lower(const Subtract&, std::size_t number) { compute(number, shapes_[number].type); }
-  void lower(const Divide&, std::size_t number) { compute(number, shapes_[number].type); }
+  void lower(const WithOperand&, std::size_t number) { compute(number, shapes_[number].type); }
 
   // Adds the pass of a step's arithmetic, together with that of the step before it if that was left to this one.
   void compute(std::size_t number, ElementType to) {
     std::size_t input = input_of(number);
-    auto [arithmetic, operand] = with_operand(steps_[number].operation);
+    auto [arithmetic, operand] = computation_of(steps_[number].operation);
     std::vector<double> first = *operand;
     std::vector<double> second;
     if (is_left_to_its_user(input)) {
-      const auto [before, operand_before] = with_operand(steps_[input].operation);
+      const auto [before, operand_before] = computation_of(steps_[input].operation);
       second = std::exchange(first, *operand_before);
       arithmetic = *fused(before, arithmetic);
       input = input_of(input);
@@ -467,9 +465,7 @@ class Lowering {
   template <typename C, typename Loop>
   void add_arithmetic(Loop loop, ElementType to, const std::vector<double>& a, const std::vector<double>& b,
                       bool is_per_element) {
-    if (loop == nullptr) {
-      throw Error(ErrorKind::kArgument, "this operation is not supported on " + std::string(element_name(value_.type)));
-    }
+    require_loop(loop != nullptr);
     const auto rounded = [](const std::vector<double>& numbers) {
       return std::vector<C>(numbers.begin(), numbers.end());
     };

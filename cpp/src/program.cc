@@ -27,10 +27,13 @@ class Inference {
             "values cannot be cast to " + std::string(element_name(cast.type)) + ", which is only found in records");
     return {cast.type, in_.elements};
   }
-  ValueShape operator()(const Multiply& multiply) const { return computed(multiply.operand); }
-  ValueShape operator()(const Add& add) const { return computed(add.operand); }
-  ValueShape operator()(const Subtract& subtract) const { return computed(subtract.operand); }
-  ValueShape operator()(const Divide& divide) const { return computed(divide.operand); }
+  ValueShape operator()(const WithOperand& arithmetic) const {
+    const std::vector<double>& operand = arithmetic.operand;
+    require(operand.size() == 1 || operand.size() == in_.elements,
+            "an operation needs one operand, or one for each of " + std::to_string(in_.elements) + " elements, not " +
+                std::to_string(operand.size()));
+    return {compute_type(in_.type), in_.elements};
+  }
   ValueShape operator()(const Log1p&) const { return {compute_type(in_.type), in_.elements}; }
   ValueShape operator()(const Abs&) const { return {value_type(in_.type), in_.elements}; }
   ValueShape operator()(const Clip&) const { return with_words(); }
@@ -64,13 +67,6 @@ class Inference {
   ValueShape with_words() const {
     require(in_.type != ElementType::kBool, "bools are neither clipped nor filled");
     return {value_type(in_.type), in_.elements};
-  }
-
-  ValueShape computed(const std::vector<double>& operand) const {
-    require(operand.size() == 1 || operand.size() == in_.elements,
-            "an operation needs one operand, or one for each of " + std::to_string(in_.elements) + " elements, not " +
-                std::to_string(operand.size()));
-    return {compute_type(in_.type), in_.elements};
   }
 
   static ElementType integer_type(std::size_t bytes, bool is_signed) {

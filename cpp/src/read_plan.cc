@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -64,20 +63,8 @@ void describe(Archive& archive, Cast& cast) {
   archive(cast.type);
 }
 template <typename Archive>
-void describe(Archive& archive, Multiply& multiply) {
-  archive(multiply.operand);
-}
-template <typename Archive>
-void describe(Archive& archive, Add& add) {
-  archive(add.operand);
-}
-template <typename Archive>
-void describe(Archive& archive, Subtract& subtract) {
-  archive(subtract.operand);
-}
-template <typename Archive>
-void describe(Archive& archive, Divide& divide) {
-  archive(divide.operand);
+void describe(Archive& archive, WithOperand& arithmetic) {
+  archive(arithmetic.operand);
 }
 template <typename Archive>
 void describe(Archive&, Log1p&) {}

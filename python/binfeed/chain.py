@@ -14,10 +14,10 @@ from binfeed._core import Packing, Program
 from binfeed.element_types import OUTPUT_TYPES, value_dtype
 from binfeed.errors import FeatureError, shown
 from binfeed.layout import Field
+from binfeed.values import comparable_dtype
 
 #: Types whose arithmetic is in float32: see :func:`binfeed.values.compute_dtype`.
 _NARROW = ("bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32")
-_HALVES = ("float16", "bfloat16")
 _PACKINGS = {
     "": Packing.NONE,
     "low first": Packing.LOW_FIRST,
@@ -314,14 +314,15 @@ class Chain:
         """
         if self.type == "bool":
             raise FeatureError(f"{self.where}: .{written} does not take bools")
-        dtype: np.dtype[Any] = np.dtype(np.float32) if self.type in _HALVES else np.dtype(self.type)
+        held = value_dtype(self.type)
+        dtype = comparable_dtype(held)
         if dtype.kind in "iu":
             limits = np.iinfo(dtype)
             if not limits.min <= value <= limits.max or value != int(value):
                 raise FeatureError(f"{self.where}: {shown(value)} in .{written} cannot be represented as {self.type}")
             value = int(value)
         # Rounded to the type itself first: the sentinel 0.1 is what 0.1 became in a file of float16.
-        exact = np.array(value).astype(value_dtype(self.type)).astype(dtype)
+        exact = np.array(value).astype(held).astype(dtype)
         is_checked = "float" in self.type and math.isfinite(value) and not may_round
         if is_checked and _is_lost(value, float(exact)):
             raise FeatureError(f"{self.where}: {shown(value)} in .{written} cannot be represented as {self.type}")

@@ -17,8 +17,6 @@ from binfeed.state import State, check_state
 
 #: Passes over an endless dataset are this many epochs apart.
 ENDLESS_EPOCHS = 2**32
-#: Batches of a schedule without end.
-ENDLESS_BATCHES = MAX_SIZE
 
 
 class InputContext(Protocol):
@@ -87,7 +85,8 @@ def make_schedule(
         if place["position"] > order.samples or place["epoch"] > MAX_SIZE:
             where = f"position {place['position']} of {order.samples} samples in epoch {place['epoch']}"
             raise StateError(f"the state is damaged: there is no {where}")
-    if epochs is not None and (place["epoch"], place["position"]) > (positive("epochs", epochs), 0):
+    end = None if epochs is None else positive("epochs", epochs)
+    if end is not None and (place["epoch"], place["position"]) > (end, 0):
         raise ValueError(f"the state is in epoch {place['epoch']}, counted from 0, but epochs={epochs} ends before it")
     return Schedule(
         order=order,
@@ -98,7 +97,7 @@ def make_schedule(
         pads=one_of("shard_remainder", shard_remainder, ("drop", "pad")) == "pad",
         first_epoch=place["epoch"],
         first_position=place["position"],
-        epochs=None if epochs is None else positive("epochs", epochs),
+        epochs=end,
     )
 
 
@@ -167,6 +166,11 @@ class Schedule:
         return self._core.batches()
 
     @property
+    def numbers(self) -> range:
+        """The numbers of all batches; without an end, of as many as there can be."""
+        return range(MAX_SIZE if self.batches is None else self.batches)
+
+    @property
     def batches_per_epoch(self) -> int:
         """Batches of every epoch after the first, which may have fewer because it begins in the middle."""
         return self._core.batches_of_another_epoch()
@@ -184,8 +188,8 @@ class Schedule:
         """The epoch of a batch, its position there, and how many samples it has.
 
         Raises:
-            IndexError: if there is no such batch.
-            ValueError: if its epoch is beyond 2^62.
+            IndexError: if there would be no such batch in any number of epochs.
+            ValueError: if its epoch has no number.
         """
         return self._core.locate(batch)
 
@@ -195,8 +199,7 @@ class Schedule:
 
     def chunks(self, size: int, numbers: range | None = None) -> Chunks:
         """Return the batches ``numbers``, by default all, in chunks of ``size`` batches."""
-        if numbers is None:
-            numbers = range(ENDLESS_BATCHES if self.batches is None else self.batches)
+        numbers = self.numbers if numbers is None else numbers
         return Chunks(self._core, first=numbers.start, step=numbers.step, batches=len(numbers), size=size)
 
     def again(self, passes: int) -> Schedule:

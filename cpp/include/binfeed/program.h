@@ -42,21 +42,20 @@ struct Cast {
 };
 
 // Arithmetic with one operand, or one per element, in the compute type of the input.
-struct Multiply {
+struct WithOperand {
+  std::vector<double> operand = {};
+};
+struct Multiply : WithOperand {
   static constexpr std::string_view kName = "multiply";
-  std::vector<double> operand = {};
 };
-struct Add {
+struct Add : WithOperand {
   static constexpr std::string_view kName = "add";
-  std::vector<double> operand = {};
 };
-struct Subtract {
+struct Subtract : WithOperand {
   static constexpr std::string_view kName = "subtract";
-  std::vector<double> operand = {};
 };
-struct Divide {
+struct Divide : WithOperand {
   static constexpr std::string_view kName = "divide";
-  std::vector<double> operand = {};
 };
 
 struct Log1p {

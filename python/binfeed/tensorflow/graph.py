@@ -19,7 +19,7 @@ import tensorflow as tf
 from binfeed.numbers import MAX_SIZE
 from binfeed.records import RecordSamples
 from binfeed.samples import Samples
-from binfeed.schedule import ENDLESS_BATCHES, ENDLESS_EPOCHS, Schedule
+from binfeed.schedule import ENDLESS_EPOCHS, Schedule
 from binfeed.tensorflow.elements import Elements, batches_within, tensor_spec, with_cardinality
 from binfeed.tensorflow.ops import load_ops
 from binfeed.tensorflow.plan import plan_bytes
@@ -189,11 +189,11 @@ def graph_dataset(
         ImportError: if the ops cannot be loaded.
         ValueError: if the samples are not in files, since the op cannot read others.
     """
-    count = ENDLESS_BATCHES if schedule.batches is None else schedule.batches
+    numbers = schedule.numbers
     batches = NumberedBatches(
-        samples, schedule, elements, num_parallel_calls, prefetch, reshuffles=reshuffles and count > 0
+        samples, schedule, elements, num_parallel_calls, prefetch, reshuffles=reshuffles and len(numbers) > 0
     )
-    return GraphDataset(batches, range(count), is_endless=schedule.batches is None)
+    return GraphDataset(batches, numbers, is_endless=schedule.batches is None)
 
 
 def can_read(samples: Samples) -> bool:

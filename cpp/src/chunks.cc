@@ -16,10 +16,11 @@ std::int64_t ceiling(std::int64_t dividend, std::int64_t divisor) {
 
 Chunks::Chunks(const Schedule& schedule, std::int64_t first, std::int64_t step, std::int64_t batches, std::int64_t size)
     : first_(first), step_(step), size_(size) {
-  require(first >= 0 && step >= 1 && batches >= 0 && size >= 1,
-          "chunks are out of range: first " + std::to_string(first) + " and batches " + std::to_string(batches) +
-              " must be at least 0, step " + std::to_string(step) + " and size " + std::to_string(size) +
-              " at least 1");
+  if (first < 0 || step < 1 || batches < 0 || size < 1) {
+    throw Error(ErrorKind::kArgument, "chunks are out of range: first " + std::to_string(first) + " and batches " +
+                                          std::to_string(batches) + " must be at least 0, step " +
+                                          std::to_string(step) + " and size " + std::to_string(size) + " at least 1");
+  }
   if (batches == 0) return;
   checked_add(first, checked_multiply(batches - 1, step, "number of a batch"), "number of a batch");
   ends_alone_ = !schedule.has_full_batches_only();

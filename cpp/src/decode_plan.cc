@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <utility>
 
@@ -15,7 +13,9 @@
 #include "binfeed/instruction_set.h"
 #include "binfeed/program_bytes.h"
 #include "binfeed/status.h"
+#include "load.h"
 #include "pass.h"
+#include "quotient.h"
 
 namespace binfeed {
 namespace {
@@ -51,94 +51,6 @@ std::optional<Arithmetic> fused(Arithmetic first, Arithmetic second) {
   if (first == Arithmetic::kMultiply && second == Arithmetic::kAdd) return Arithmetic::kMultiplyAdd;
   if (first == Arithmetic::kSubtract && second == Arithmetic::kDivide) return Arithmetic::kSubtractDivide;
   return std::nullopt;
-}
-
-// Whether quotient() of the kernels gives the bits of (x - subtracted) / divisor for every value x of the type.
-bool divides_exactly(ElementType type, float subtracted, float divisor, float reciprocal) {
-  const bool is_signed = type == ElementType::kInt8 || type == ElementType::kInt16;
-  const std::int32_t count = element_bytes(type) == 1 ? 1 << 8 : 1 << 16;
-  const std::int32_t lowest = is_signed ? -count / 2 : 0;
-  for (std::int32_t value = lowest; value < lowest + count; ++value) {
-    const float x = static_cast<float>(value) - subtracted;
-    const float estimate = x * reciprocal;
-    const float quotient = std::fma(std::fma(-estimate, divisor, x), reciprocal, estimate);
-    if (std::bit_cast<std::uint32_t>(quotient) != std::bit_cast<std::uint32_t>(x / divisor)) return false;
-  }
-  return true;
-}
-
-// The arithmetic that multiplies by reciprocals instead of dividing, if it gives the same bits; then the reciprocals
-// are appended to `divisors`. `subtracted` holds the operands a of (x - a) / b.
-std::optional<Arithmetic> as_quotient(Arithmetic arithmetic, ElementType type, const std::vector<double>& subtracted,
-                                      std::vector<double>& divisors) {
-  constexpr std::size_t kMaxValuesToTry = 1 << 19;
-  const bool is_divide = arithmetic == Arithmetic::kDivide;
-  if (!kernels::has_quotient(type) || (!is_divide && arithmetic != Arithmetic::kSubtractDivide)) return std::nullopt;
-  std::set<std::pair<float, float>> pairs;
-  for (std::size_t i = 0; i < divisors.size(); ++i) {
-    if (std::isnan(divisors[i]) || (!is_divide && std::isnan(subtracted[i]))) return std::nullopt;
-    pairs.emplace(is_divide ? 0.0F : static_cast<float>(subtracted[i]), static_cast<float>(divisors[i]));
-  }
-  if (pairs.size() * (std::size_t{1} << (8 * element_bytes(type))) > kMaxValuesToTry) return std::nullopt;
-  for (const auto& [minus, divisor] : pairs) {
-    if (!divides_exactly(type, minus, divisor, 1 / divisor)) return std::nullopt;
-  }
-  for (std::size_t i = 0, count = divisors.size(); i < count; ++i) {
-    divisors.push_back(1 / static_cast<float>(divisors[i]));
-  }
-  return is_divide ? Arithmetic::kQuotient : Arithmetic::kSubtractQuotient;
-}
-
-// The number of equal planes if `offsets` take one element of each plane in turn (channels last), else 0.
-std::size_t planes_of(std::span<const std::uint32_t> offsets, std::size_t bytes) {
-  const auto second = std::find(offsets.begin(), offsets.end(), bytes);
-  const auto planes = static_cast<std::size_t>(second - offsets.begin());
-  if (second == offsets.end() || planes < 2 || offsets.size() % planes != 0) return 0;
-  for (std::size_t i = 0; i < offsets.size(); ++i) {
-    if (offsets[i] != (i % planes) * offsets[1] + (i / planes) * bytes) return 0;
-  }
-  return planes;
-}
-
-bool are_contiguous(std::span<const std::uint32_t> offsets, std::size_t bytes) {
-  for (std::size_t i = 0; i < offsets.size(); ++i) {
-    if (offsets[i] != offsets[0] + i * bytes) return false;
-  }
-  return true;
-}
-
-std::size_t last_of(std::span<const std::uint32_t> offsets) {
-  return offsets.empty() ? 0 : *std::max_element(offsets.begin(), offsets.end());
-}
-
-// Bytes of the row from the load's offset to the end of its last element.
-std::uint64_t extent(const Load& load) {
-  const std::size_t bytes = element_bytes(load.type);
-  if (load.packing.packing != Packing::kNone) {
-    const std::uint64_t bits = checked_multiply(load.packing.elements, load.packing.bits, "bits of a packed field");
-    return bits / 8 + (bits % 8 > 0 ? 1 : 0);
-  }
-  if (load.offsets.empty()) return checked_multiply(load.elements, bytes, "bytes of a field");
-  return last_of(load.offsets) + bytes;
-}
-
-void require_packing(const Load& load) {
-  const PackingSpec& packing = load.packing;
-  const std::size_t bytes = element_bytes(load.type);
-  const bool is_pair = packing.packing == Packing::kWfdb212;
-  require(
-      packing.bits > 0 && packing.bits <= 16 && (!is_pair || packing.bits == 12) &&
-          bytes == (packing.bits <= 8 ? 1u : 2u),
-      "packed numbers of " + std::to_string(packing.bits) + " bits do not fit " + std::string(element_name(load.type)));
-  require(!load.is_swapped, "packed numbers have no byte order of their own");
-  if (load.offsets.empty()) {
-    require(load.elements == packing.elements,
-            "a load must take all packed numbers of its field, or list some of them");
-    return;
-  }
-  for (const std::uint32_t offset : load.offsets) {
-    require(offset % bytes == 0 && offset / bytes < packing.elements, "a load lists packed numbers that do not exist");
-  }
 }
 
 // For each step, the number of the first one that makes the same value: what outputs have in common is computed once.

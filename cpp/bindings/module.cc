@@ -19,6 +19,7 @@ PYBIND11_MODULE(_core, module) {
   binfeed::bindings::register_errors(module);
   binfeed::bindings::register_order(module);
   binfeed::bindings::register_program(module);
+  binfeed::bindings::register_columns(module);
   binfeed::bindings::register_reader(module);
   binfeed::bindings::register_schedule(module);
 }

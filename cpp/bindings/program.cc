@@ -35,10 +35,11 @@ Value add(Program& program, Operation operation, std::vector<Value> inputs = {})
   return static_cast<Value>(number);
 }
 
-Value load(Program& program, const std::string& type, bool is_swapped, std::uint64_t offset, std::uint64_t elements,
-           const Array<std::uint32_t>& offsets, Packing packing, std::uint64_t packed_bits,
+Value load(Program& program, std::uint32_t source, const std::string& type, bool is_swapped, std::uint64_t offset,
+           std::uint64_t elements, const Array<std::uint32_t>& offsets, Packing packing, std::uint64_t packed_bits,
            std::uint64_t packed_elements) {
-  return add(program, Load{.type = element_type(type),
+  return add(program, Load{.source = source,
+                           .type = element_type(type),
                            .packing = {packing, packed_bits, packed_elements},
                            .is_swapped = is_swapped,
                            .offset = offset,
@@ -71,6 +72,10 @@ Value is_missing(Program& program, Value value, std::uint64_t missing) {
   return add(program, IsMissing{missing}, {value});
 }
 
+Value coalesce(Program& program, Value value, Value is_there, std::vector<std::uint64_t> replacement) {
+  return add(program, Coalesce{std::move(replacement)}, {value, is_there});
+}
+
 Value bits(Program& program, Value value, std::uint64_t start, std::uint64_t width, bool is_signed) {
   return add(program, Bits{start, width, is_signed}, {value});
 }
@@ -98,8 +103,9 @@ void register_program(py::module_& module) {
 
   py::class_<Program>(module, "Program")
       .def(py::init<>())
-      .def("load", &load, py::kw_only(), py::arg("type"), py::arg("is_swapped"), py::arg("offset"), py::arg("elements"),
-           py::arg("offsets"), py::arg("packing"), py::arg("packed_bits"), py::arg("packed_elements"))
+      .def("load", &load, py::kw_only(), py::arg("source"), py::arg("type"), py::arg("is_swapped"), py::arg("offset"),
+           py::arg("elements"), py::arg("offsets"), py::arg("packing"), py::arg("packed_bits"),
+           py::arg("packed_elements"))
       .def("cast", &cast, py::arg("value"), py::arg("type"))
       .def("multiply", &arithmetic<Multiply>, py::arg("value"), py::arg("operand"))
       .def("add", &arithmetic<Add>, py::arg("value"), py::arg("operand"))
@@ -110,6 +116,7 @@ void register_program(py::module_& module) {
       .def("clip", &clip, py::arg("value"), py::arg("low"), py::arg("high"))
       .def("fill", &fill, py::arg("value"), py::arg("missing"), py::arg("replacement"))
       .def("is_missing", &is_missing, py::arg("value"), py::arg("missing"))
+      .def("coalesce", &coalesce, py::arg("value"), py::arg("is_there"), py::arg("replacement"))
       .def("bits", &bits, py::arg("value"), py::arg("start"), py::arg("width"), py::arg("is_signed"))
       .def("codes", &codes, py::arg("value"), py::arg("key_bytes"), py::arg("keys"), py::arg("codes"),
            py::arg("otherwise"))

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "arrays.h"
 #include "bindings.h"
 #include "binfeed/buffer_pool.h"
 #include "binfeed/read_plan.h"
@@ -25,9 +26,6 @@ namespace {
 using Bytes = py::array_t<std::uint8_t, py::array::c_style>;
 // A path in the encoding of the file system, or bytes in memory with a name for messages.
 using Source = std::variant<py::bytes, std::pair<py::bytes, Bytes>>;
-
-// An output in NumPy's terms: its dtype, and its shape per sample.
-using ArrayType = std::pair<py::dtype, std::vector<py::ssize_t>>;
 
 Files open_files(const std::vector<Source>& sources) {
   struct Memory {
@@ -62,14 +60,6 @@ Files open_files(const std::vector<Source>& sources) {
   return files;
 }
 
-py::array make_array(const ArrayType& type, std::int64_t rows, Buffer buffer) {
-  std::vector<py::ssize_t> shape{rows};
-  shape.insert(shape.end(), type.second.begin(), type.second.end());
-  auto* const owned = new Buffer(std::move(buffer));
-  const py::capsule owner(owned, [](void* pointer) { delete static_cast<Buffer*>(pointer); });
-  return py::array(type.first, std::move(shape), owned->bytes(), owner);
-}
-
 class PythonReader {
  public:
   PythonReader(std::vector<Source> sources, std::size_t record_bytes, std::size_t header_bytes,
@@ -78,9 +68,7 @@ class PythonReader {
       : array_types_(std::move(array_types)) {
     const Layout layout{record_bytes, header_bytes, footer_bytes};
     ReadPlan plan{.layout = layout, .window = window, .program = program};
-    for (const auto& [dtype, shape] : array_types_) {
-      plan.arrays.push_back({{shape.begin(), shape.end()}, static_cast<std::uint64_t>(dtype.itemsize())});
-    }
+    plan.arrays = array_specs(array_types_);
     validate(plan);
     auto records = RecordIndex(layout, open_files(sources));
     open_ = std::make_shared<const Open>(
@@ -93,11 +81,7 @@ class PythonReader {
     BatchBuffers buffers(open->reader->output_bytes(), count);
     without_gil(
         [&](SignalCheck& check) { open->reader->read(*order, position, count, buffers.bytes(), std::ref(check)); });
-    py::list arrays;
-    for (std::size_t k = 0; k < buffers.size(); ++k) {
-      arrays.append(make_array(array_types_[k], count, buffers.take(k)));
-    }
-    return arrays;
+    return make_arrays(array_types_, count, buffers);
   }
 
   void advise(AccessPattern pattern) const {

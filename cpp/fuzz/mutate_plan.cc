@@ -98,6 +98,9 @@ class Changes {
   void add(binfeed::Clip& clip) { numbers(clip.low, clip.high); }
   void add(binfeed::Fill& fill) { numbers(fill.missing, fill.replacement); }
   void add(binfeed::IsMissing& is_missing) { numbers(is_missing.missing); }
+  void add(binfeed::Coalesce& coalesce) {
+    items(coalesce.replacement, [&](auto& word) { numbers(word); });
+  }
   void add(binfeed::Bits& bits) {
     numbers(bits.start, bits.width);
     choice(bits.is_signed, 2);

@@ -86,12 +86,23 @@ struct Value {
   bool is_loaded = false;  // as it is in the source: a bool may be any byte
 };
 
+// The bytes of a row that steps load.
+struct Range {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+
+  void add(std::size_t first, std::size_t last) {
+    begin = end == 0 ? first : std::min(begin, first);
+    end = std::max(end, last);
+  }
+};
+
 // Turns the steps of a program into passes.
 class Lowering {
  public:
-  Lowering(std::size_t record_bytes, const Program& program, const std::vector<std::size_t>& outputs,
+  Lowering(std::span<const std::size_t> source_bytes, const Program& program, const std::vector<std::size_t>& outputs,
            const Kernels& kernels)
-      : record_bytes_(record_bytes),
+      : source_bytes_(source_bytes),
         steps_(program.steps),
         kernels_(kernels),
         shapes_(infer(program)),
@@ -100,7 +111,7 @@ class Lowering {
         user_(steps_.size()),
         slots_(steps_.size()),
         values_(steps_.size()),
-        used_begin(record_bytes) {
+        used(source_bytes.size()) {
     for (std::size_t k = 0; k < outputs.size(); ++k) add_output(program.outputs[outputs[k]], k);
     count_uses();
     for (std::size_t number = 0; number < steps_.size(); ++number) {
@@ -277,13 +288,14 @@ class Lowering {
   void make_native() { cast_to(value_type(value_.type)); }
 
   void lower(const Load& load, std::size_t) {
+    require(load.source < source_bytes_.size(), "a load is from source " + std::to_string(load.source) +
+                                                    ", but there are only " + std::to_string(source_bytes_.size()));
+    const std::size_t row = source_bytes_[load.source];
     const std::uint64_t end = checked_add(load.offset, extent(load), "end of a field");
-    require(end <= record_bytes_,
-            "a load ends at byte " + std::to_string(end) + ", but a row has " + std::to_string(record_bytes_));
+    require(end <= row, "a load ends at byte " + std::to_string(end) + ", but a row has " + std::to_string(row));
     const std::size_t bytes = element_bytes(load.type);
     value_ = {.elements = load.elements, .type = load.type, .is_swapped = load.is_swapped, .is_loaded = true};
-    used_begin = std::min<std::size_t>(used_begin, load.offset);
-    used_end = std::max<std::size_t>(used_end, load.offset + extent(load));
+    used[load.source].add(load.offset, end);
     value_.place = new_place(load.elements * bytes);
     places.back() = {Place::Area::kSource, load.source, load.offset, load.elements * bytes};
     if (load.packing.packing != Packing::kNone) unpack(load);
@@ -402,6 +414,23 @@ class Lowering {
   void lower(const Fill& fill, std::size_t) {
     on_comparable([&](ElementType type) { apply(entry_of(kernels_.fill), type, fill.missing, fill.replacement); });
   }
+  void lower(const Coalesce& coalesce, std::size_t number) {
+    const std::size_t other = values_[firsts_[steps_[number].inputs[1]]].place;
+    on_comparable([&](ElementType type) {
+      cast_to(type);
+      if (value_.is_loaded && type == ElementType::kBool) convert(type);
+      const std::size_t bytes = element_bytes(type);
+      const auto loop = kernels_.coalesce[static_cast<std::size_t>(std::countr_zero(bytes))];
+      const auto replace = [loop, words = coalesce.replacement](const Block& block) {
+        loop(block, words.data(), words.size() > 1);
+      };
+      Pass& pass = add_pass(replace, value_.elements, bytes, bytes);
+      pass.is_uniform = false;
+      pass.other = other;
+      become(type);
+    });
+  }
+
   void lower(const IsMissing& is_missing, std::size_t) {
     if (is_half(value_.type)) cast_to(ElementType::kFloat32);
     apply(entry_of(kernels_.is_missing), ElementType::kBool, is_missing.missing);
@@ -452,7 +481,10 @@ class Lowering {
   // Places share scratch memory if one is written after the other was last read.
   void assign_scratch() {
     std::vector<std::size_t> last_read(places.size());
-    for (std::size_t i = 0; i < passes.size(); ++i) last_read[passes[i].source] = i;
+    for (std::size_t i = 0; i < passes.size(); ++i) {
+      last_read[passes[i].source] = i;
+      if (passes[i].other) last_read[*passes[i].other] = i;
+    }
     std::vector<std::size_t> register_of(places.size());
     std::vector<std::size_t> bytes;  // of each register
     std::vector<std::size_t> free;
@@ -467,7 +499,11 @@ class Lowering {
         free.pop_back();
         bytes[register_of[target]] = std::max(bytes[register_of[target]], places[target].bytes);
       }
-      if (places[source].area == Place::Area::kScratch && last_read[source] == i) free.push_back(register_of[source]);
+      const auto free_if_last = [&](std::size_t place) {
+        if (places[place].area == Place::Area::kScratch && last_read[place] == i) free.push_back(register_of[place]);
+      };
+      free_if_last(source);
+      if (passes[i].other && passes[i].other != source) free_if_last(*passes[i].other);
     }
     std::vector<std::size_t> offsets;
     for (const std::size_t size : bytes) {
@@ -480,7 +516,7 @@ class Lowering {
     }
   }
 
-  std::size_t record_bytes_;
+  std::span<const std::size_t> source_bytes_;
   const std::vector<Step>& steps_;
   const Kernels& kernels_;
   std::vector<ValueShape> shapes_;
@@ -500,26 +536,28 @@ class Lowering {
   std::vector<std::size_t> row_bytes;
   std::size_t scratch_bytes = 0;
   std::size_t widest_scratch = 0;
-  std::size_t used_begin;
-  std::size_t used_end = 0;
+  std::vector<Range> used;  // of each source
 };
 
 }  // namespace
 
-DecodePlan::DecodePlan(std::size_t record_bytes, const Program& program, const std::vector<std::size_t>& outputs,
-                       std::string_view instruction_set)
-    : record_bytes_(record_bytes) {
+DecodePlan::DecodePlan(std::vector<std::size_t> source_bytes, const Program& program,
+                       const std::vector<std::size_t>& outputs, std::string_view instruction_set)
+    : source_bytes_(std::move(source_bytes)) {
   const DefaultFloatingPoint floating_point;  // operands are rounded to the compute types
-  Lowering lowered(record_bytes, program, outputs, kernels_of(instruction_set));
+  Lowering lowered(source_bytes_, program, outputs, kernels_of(instruction_set));
   passes_ = std::move(lowered.passes);
   places_ = std::move(lowered.places);
   row_bytes_ = std::move(lowered.row_bytes);
   scratch_bytes_ = lowered.scratch_bytes;
-  used_end_ = lowered.used_end;
-  used_begin_ = std::min(lowered.used_begin, used_end_);
+  used_begin_ = lowered.used[0].begin;
+  used_end_ = lowered.used[0].end;
+  std::size_t source_row = 0;
+  for (const Range& range : lowered.used)
+    source_row = checked_add(source_row, range.end - range.begin, "bytes of rows");
   std::size_t row = 0;
   for (const std::size_t bytes : row_bytes_) row = checked_add(row, bytes, "bytes of all rows");
-  const std::size_t per_record = std::max<std::size_t>({used_end_ - used_begin_, lowered.widest_scratch, row, 1});
+  const std::size_t per_record = std::max<std::size_t>({source_row, lowered.widest_scratch, row, 1});
   block_records_ = std::clamp<std::size_t>(kBlockBytes / per_record, 1, kMaxBlockRecords);
 }
 

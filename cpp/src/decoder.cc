@@ -91,6 +91,11 @@ class BlockDecoder {
                 target.stride,
                 rows,
                 pass.elements};
+    if (pass.other) {
+      const Located& other = located_[*pass.other];
+      block.other = other.first + begin * other.step;
+      block.other_stride = other.stride;
+    }
     if (pass.is_uniform && source.stride == pass.elements * pass.source_bytes &&
         target.stride == pass.elements * pass.target_bytes) {
       block.elements *= rows;

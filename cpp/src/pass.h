@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "kernels/kernels.h"
 
@@ -23,6 +24,7 @@ struct Pass {
   std::function<void(const kernels::Block&)> loop;
   std::size_t source = 0;  // places
   std::size_t target = 0;
+  std::optional<std::size_t> other = {};  // of the second input
   std::size_t elements = 0;      // per row
   std::size_t source_bytes = 0;  // per element
   std::size_t target_bytes = 0;

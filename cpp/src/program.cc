@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <span>
 
 #include "binfeed/checked.h"
 
@@ -12,11 +13,11 @@ namespace {
 // allows; Lowering checks that.
 class Inference {
  public:
-  explicit Inference(ValueShape in) : in_(in) {}
+  explicit Inference(std::span<const ValueShape> inputs) : inputs_(inputs) {
+    if (!inputs.empty()) in_ = inputs[0];
+  }
 
   ValueShape operator()(const Load& load) const {
-    require(load.source == 0,
-            "a load is from source " + std::to_string(load.source) + ", but the only source is 0, the records");
     require(load.offsets.empty() || load.offsets.size() == load.elements,
             "a load of " + std::to_string(load.elements) + " elements must have as many offsets, not " +
                 std::to_string(load.offsets.size()));
@@ -39,6 +40,18 @@ class Inference {
   ValueShape operator()(const Clip&) const { return with_words(); }
   ValueShape operator()(const Fill&) const { return with_words(); }
   ValueShape operator()(const IsMissing&) const { return {ElementType::kBool, in_.elements}; }
+  ValueShape operator()(const Coalesce& coalesce) const {
+    const auto& replacement = coalesce.replacement;
+    require(inputs_[1].type == ElementType::kBool && inputs_[1].elements == 1,
+            "a coalesce needs one bool per record that says where values are");
+    require(replacement.size() == 1 || replacement.size() == in_.elements,
+            "a coalesce needs one replacement, or one for each of " + std::to_string(in_.elements) + " elements, not " +
+                std::to_string(replacement.size()));
+    const bool is_bool = in_.type == ElementType::kBool;
+    require(!is_bool || std::ranges::all_of(replacement, [](std::uint64_t word) { return word <= 1; }),
+            "the replacement of a bool must be 0 or 1");
+    return {value_type(in_.type), in_.elements};
+  }
   ValueShape operator()(const Bits& bits) const {
     const std::uint64_t width = 8 * element_bytes(value_type(in_.type));
     require(bits.width > 0 && bits.width <= width && bits.start <= width - bits.width,
@@ -75,10 +88,14 @@ class Inference {
     return static_cast<ElementType>(index_of(ElementType::kInt8) + step);
   }
 
-  ValueShape in_;
+  std::span<const ValueShape> inputs_;
+  ValueShape in_{};  // the first of them
 };
 
-std::size_t inputs_of(const Operation& operation) { return std::holds_alternative<Load>(operation) ? 0 : 1; }
+std::size_t inputs_of(const Operation& operation) {
+  if (std::holds_alternative<Load>(operation)) return 0;
+  return std::holds_alternative<Coalesce>(operation) ? 2 : 1;
+}
 
 void require_values(const std::vector<std::uint32_t>& values, std::size_t end, const std::string& what) {
   for (const std::uint32_t value : values) {
@@ -96,8 +113,9 @@ std::vector<ValueShape> infer(const Program& program) {
     require(step.inputs.size() == inputs, "a step has " + std::to_string(step.inputs.size()) +
                                               " inputs, but its operation takes " + std::to_string(inputs));
     require_values(step.inputs, shapes.size(), "a step");
-    shapes.push_back(
-        std::visit(Inference(step.inputs.empty() ? ValueShape{} : shapes[step.inputs[0]]), step.operation));
+    std::vector<ValueShape> in;
+    for (const std::uint32_t input : step.inputs) in.push_back(shapes[input]);
+    shapes.push_back(std::visit(Inference(in), step.operation));
   }
   for (const OutputSpec& output : program.outputs) {
     const std::string what = "output '" + output.name + "'";

@@ -83,6 +83,10 @@ void describe(Archive& archive, IsMissing& is_missing) {
   archive(is_missing.missing);
 }
 template <typename Archive>
+void describe(Archive& archive, Coalesce& coalesce) {
+  archive(coalesce.replacement);
+}
+template <typename Archive>
 void describe(Archive& archive, Bits& bits) {
   archive(bits.start, bits.width, bits.is_signed);
 }

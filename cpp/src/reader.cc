@@ -66,7 +66,7 @@ void Reader::add_part(bool is_target, const Program& program, std::string_view i
   const auto name_of = [&](std::size_t number) { return "output '" + program.outputs[number].name + "'"; };
   require(size > 0, name_of(numbers[0]) + " is read from a target, but the window has none");
 
-  DecodePlan plan(records_.layout().record_bytes, program, numbers, instruction_set);
+  DecodePlan plan({records_.layout().record_bytes}, program, numbers, instruction_set);
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     output_bytes_[numbers[i]] = checked_output_bytes(static_cast<std::uint64_t>(size), plan.row_bytes()[i],
                                                      "a sample of " + name_of(numbers[i]) + " (records x bytes)");

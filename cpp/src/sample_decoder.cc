@@ -30,10 +30,10 @@ SampleDecoder::SampleDecoder(const RecordIndex& records, const SampleIndex& samp
       samples_(samples),
       plan_(plan),
       rows_(plan, std::move(outputs)),
-      first_bytes_(as_size(first) * plan.record_bytes()),
+      first_bytes_(as_size(first) * plan.source_bytes()[0]),
       size_(size),
-      step_bytes_(as_size(samples.window().dilation) * plan.record_bytes()),
-      stride_bytes_(as_size(samples.window().stride) * plan.record_bytes()),
+      step_bytes_(as_size(samples.window().dilation) * plan.source_bytes()[0]),
+      stride_bytes_(as_size(samples.window().stride) * plan.source_bytes()[0]),
       lattice_(std::gcd(samples.window().dilation, samples.window().stride)),
       lattice_step_(samples.window().dilation / lattice_),
       lattice_stride_(samples.window().stride / lattice_),
@@ -115,7 +115,7 @@ void SampleDecoder::add_overlapping(const std::byte* first_record, std::int64_t 
     decoded_[k].resize(as_size(lattice_rows(at_a_time)) * plan_.row_bytes()[k]);
     targets.push_back(decoded_[k].data());
   }
-  const std::size_t lattice_bytes = as_size(lattice_) * plan_.record_bytes();
+  const std::size_t lattice_bytes = as_size(lattice_) * plan_.source_bytes()[0];
   for (std::int64_t done = 0; done < count; done += at_a_time) {
     const std::int64_t now = std::min(at_a_time, count - done);
     const Rows rows_of_lattice{first_record + as_size(done) * stride_bytes_, lattice_bytes};

@@ -41,7 +41,7 @@ class DecodeKernel {
  private:
   DecodeKernel(const ReadPlan& plan, TF_OpKernelConstruction* construction)
       : layout_(plan.layout),
-        plan_(plan.layout.record_bytes, plan.program, all_outputs(plan.program), default_instruction_set()),
+        plan_({plan.layout.record_bytes}, plan.program, all_outputs(plan.program), default_instruction_set()),
         specs_(plan.arrays),
         types_(types_attribute(construction, "output_types")),
         holds_many_(bool_attribute(construction, "many")) {

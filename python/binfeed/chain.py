@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,16 +46,18 @@ class Column:
         positions: the positions of the elements within the field; a range has step 1.
         operations: the steps, with their arguments. An operand that is an array has one value per element, in the order
             of the elements.
+        validity: the bool that is false where there is no value; None where there always is one.
     """
 
     source: Field
     type: str
     positions: range | npt.NDArray[np.int64]
     operations: list[tuple[Step, tuple[Any, ...]]] = field(default_factory=list)
+    validity: Field | None = None
 
     @classmethod
     def of(cls, source: Field) -> Column:
-        return cls(source, source.type.value, range(source.elements))
+        return cls(source, source.type.value, range(source.elements), validity=source.validity)
 
     def add(self, step: Step, *arguments: Any, type_: str) -> None:
         self.operations.append((step, arguments))
@@ -94,6 +96,7 @@ class Column:
         type_ = self.source.type
         first, offsets = self._place(core_type, parts)
         value = program.load(
+            source=self.source.source,
             type=core_type,
             is_swapped=type_.is_swapped,
             offset=self.source.offset + first,
@@ -106,6 +109,19 @@ class Column:
         for step, arguments in self.operations:
             value = step(program, value, *arguments)
         return value
+
+    def fill_null(self, words: Sequence[int]) -> None:
+        """Put ``words`` in place of values that are not there: one for all elements, or one for each."""
+        if self.validity is not None:
+            self.add(_coalesce, self.validity, words, type_=self.type)
+            self.validity = None
+
+    def become_null(self) -> None:
+        """Tell, for each element, whether it is not there."""
+        if self.validity is None:
+            raise ValueError("the values are always there")
+        self.add(_is_null, self.validity, len(self.positions), type_="bool")
+        self.validity = None
 
     def _place(self, core_type: str, parts: int) -> tuple[int, npt.NDArray[np.uint32]]:
         """Return where the elements begin in the field, and the offsets of all their parts from there.
@@ -128,6 +144,29 @@ class Column:
         if offsets.size and offsets.max() > _MAX_OFFSET:
             raise FeatureError(f"{where}: elements that are not contiguous must lie within 4 GiB")
         return 0, offsets.astype(np.uint32)
+
+
+def _coalesce(program: Program, value: int, validity: Field, words: Sequence[int]) -> int:
+    return program.coalesce(value, _load_validity(program, validity, "bool", 1), words)
+
+
+def _is_null(program: Program, _value: int, validity: Field, elements: int) -> int:
+    return program.is_missing(_load_validity(program, validity, "uint8", elements), 0)
+
+
+def _load_validity(program: Program, validity: Field, type_: str, elements: int) -> int:
+    """Add a step that loads ``elements`` copies of the bool."""
+    return program.load(
+        source=validity.source,
+        type=type_,
+        is_swapped=False,
+        offset=validity.offset,
+        elements=elements,
+        offsets=np.zeros(elements if elements != 1 else 0, np.uint32),
+        packing=Packing.NONE,
+        packed_bits=0,
+        packed_elements=0,
+    )
 
 
 def _require_listable(where: str, elements: int) -> None:
@@ -205,6 +244,36 @@ class Chain:
     def become(self, step: Step, *arguments: Any, type_: str) -> None:
         """Add a step whose result needs no rounding, and has a type that no earlier cast determines."""
         self.add(step, *arguments, type_=type_)
+        self.is_computing = False
+        self.result = "float32"
+
+    @property
+    def is_nullable(self) -> bool:
+        """Whether some values may not be there."""
+        return any(column.validity is not None for column in self.columns)
+
+    def fill_null(self, word: int) -> None:
+        """Put ``word`` in place of values that are not there."""
+        for column in self.columns:
+            column.fill_null([word])
+
+    def fill_bytes(self, written: str, value: bytes) -> None:
+        """Put ``value`` in place of fixed bytes that are not there; ``written`` is the operation in errors."""
+        column = self.columns[0]
+        is_bytes = self.type not in OUTPUT_TYPES and np.dtype(self.type).kind == "S"
+        if not is_bytes:
+            raise FeatureError(f"{self.where}: .{written} is for text, but the values are {self.type}: give a number")
+        if column.validity is None:
+            raise FeatureError(f"{self.where}: .{written} replaces NULL, which only columns of tables have")
+        size = np.dtype(self.type).itemsize
+        if len(value) > size:
+            raise FeatureError(f"{self.where}: {shown(value)} in .{written} is longer than {self.type}")
+        column.fill_null(list(value.ljust(size, b"\0")) * len(column.positions))
+
+    def become_null(self) -> None:
+        """Tell where values are not there."""
+        for column in self.columns:
+            column.become_null()
         self.is_computing = False
         self.result = "float32"
 
@@ -313,6 +382,8 @@ class Chain:
             FeatureError: if the type cannot represent it: integers exactly, floats without overflow or underflow.
         """
         if self.type == "bool":
+            if self.is_nullable and value in (0, 1):
+                return int(value)
             raise FeatureError(f"{self.where}: .{written} does not take bools")
         held = value_dtype(self.type)
         dtype = comparable_dtype(held)
@@ -331,6 +402,8 @@ class Chain:
     def sentinel_word(self, written: str, missing: float | None) -> int:
         """Return the bits of a sentinel, or of NaN if there is none."""
         if missing is not None:
+            if self.type == "bool":
+                raise FeatureError(f"{self.where}: .{written} does not take bools")
             return self.word(written, missing)
         if "float" not in self.type:
             raise FeatureError(f"{self.where}: {self.type} has no NaN: give missing= in .{written}")

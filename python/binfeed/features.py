@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from binfeed.element_types import OUTPUT_TYPES, as_dtype
 from binfeed.errors import FeatureError, checked_keywords, shown, suggestion
-from binfeed.layout import UNNAMED, Layout, is_name
+from binfeed.layout import UNNAMED, Fields, is_name
 from binfeed.numbers import flag, whole
 from binfeed.operations import (
     Abs,
@@ -173,12 +173,19 @@ class Feature:
         return self._then(Clip(low, high))
 
     @checked_keywords
-    def fill(self, value: float, *, missing: float | None = None) -> Feature:
-        """Replace NaN, and values equal to the sentinel ``missing``, by ``value``. The dtype stays.
+    def fill(self, value: float | str | bytes, *, missing: float | None = None) -> Feature:
+        """Replace NaN, NULL, and values equal to the sentinel ``missing``, by ``value``. The dtype stays.
+
+        Only columns of tables have NULL. There, a text column takes a ``value`` that is text or bytes.
 
         Raises:
-            FeatureError: if a parameter is not a number. Opening files raises it if the dtype cannot represent one.
+            FeatureError: if a parameter is not a number, or text with a sentinel. Opening files raises it if the dtype
+                cannot represent a parameter.
         """
+        if isinstance(value, str | bytes):
+            if missing is not None:
+                raise FeatureError(f"fill({shown(value)}) replaces NULL: text has no sentinel, so leave out missing=")
+            return self._then(Fill(_text("fill(value=)", value), None))
         filler = _number("fill(value=)", value, allow_nan=True)
         if filler is None:
             raise FeatureError("fill(value=) must be a number, not None")
@@ -186,7 +193,7 @@ class Feature:
 
     @checked_keywords
     def is_missing(self, missing: float | None = None) -> Feature:
-        """Tell whether ``x`` is NaN, or equal to the sentinel ``missing``, as bool.
+        """Tell whether ``x`` is NaN, NULL, or equal to the sentinel ``missing``, as bool.
 
         Raises:
             FeatureError: if the sentinel is not a number. Opening files raises it if the dtype cannot represent it.
@@ -323,7 +330,7 @@ def as_feature(feature: Feature | str) -> Feature:
 
 
 def as_features(
-    features: Mapping[str, Feature | str] | Feature | str | None, layout: Layout
+    features: Mapping[str, Feature | str] | Feature | str | None, layout: Fields
 ) -> Mapping[str, Feature] | Feature:
     """Check ``features``, in the forms that :func:`open` takes; None stands for all fields of the layout.
 
@@ -384,6 +391,13 @@ def _number(what: str, value: Any, *, allow_nan: bool = False) -> float | None:
     return value
 
 
+def _text(what: str, value: str | bytes) -> bytes:
+    try:
+        return value.encode() if isinstance(value, str) else bytes(value)
+    except UnicodeEncodeError:
+        raise FeatureError(f"{what} must be text that UTF-8 can encode, not {shown(value)}") from None
+
+
 def _integer(what: str, value: Any) -> int:
     """Return a whole number that fits a signed integer of 64 bits."""
     try:
@@ -405,8 +419,8 @@ def _key(key: Any) -> bytes | int:
     if isinstance(key, bytes):
         return bytes(key)
     try:
-        return key.encode() if isinstance(key, str) else whole("a key", key)
-    except (TypeError, UnicodeEncodeError):
+        return _text("a key", key) if isinstance(key, str) else whole("a key", key)
+    except (TypeError, FeatureError):
         raise FeatureError(f"codes(): keys are strings or whole numbers, not {shown(key)}") from None
 
 

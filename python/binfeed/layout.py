@@ -8,8 +8,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from dataclasses import field as attribute
 from pathlib import Path
-from typing import Any, NoReturn, Union
+from typing import Any, NoReturn, Protocol, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,8 @@ from binfeed.numbers import MAX_SIZE, whole
 UNNAMED = "value"
 
 _YAML_SUFFIXES = (".yaml", ".yml")
+#: Marks attributes that only the fields of tables have.
+_OF_TABLES = {"is_of_tables": True}
 #: NumPy 1 allows 32 axes, and a batch of windows adds two of them.
 _MAX_AXES = 30
 
@@ -37,6 +40,8 @@ class Field:
         shape: the shape of the array in each record; ``()`` for a single element.
         offset: bytes from the start of the record to the first element.
         strides: bytes from one element to the next, per axis of ``shape``; ``None`` for packed integers.
+        source: the number of the field's source: 0 for records of files; the columns of a table have one each.
+        validity: the bool that is false where the field has no value; ``None`` if it always has one.
     """
 
     name: str
@@ -44,6 +49,8 @@ class Field:
     shape: tuple[int, ...]
     offset: int
     strides: tuple[int, ...] | None
+    source: int = attribute(default=0, metadata=_OF_TABLES)
+    validity: Field | None = attribute(default=None, metadata=_OF_TABLES)
 
     @property
     def elements(self) -> int:
@@ -228,6 +235,17 @@ class Layout:
         return "\n".join([*lines, frame])
 
 
+class Fields(Protocol):
+    """What features are planned for: the fields of a layout, or the columns of a table."""
+
+    fields: dict[str, Field]
+    #: Whether there is only one unnamed value or array.
+    is_scalar: bool
+
+    def __getitem__(self, name: str) -> Field:
+        """Return a field, or raise LayoutError with a suggestion."""
+
+
 #: Anything that describes a layout: see :func:`as_layout`.
 LayoutLike = Union[Layout, npt.DTypeLike, Mapping[str, Any], "os.PathLike[str]"]
 
@@ -247,6 +265,21 @@ def framed(layout: Layout, header_bytes: int, footer_bytes: int) -> Layout:
     vars(other).update(
         header_bytes=_byte_count("header_bytes", header_bytes), footer_bytes=_byte_count("footer_bytes", footer_bytes)
     )
+    return other
+
+
+def nullable(layout: Layout, validity: Mapping[str, str]) -> Layout:
+    """Return the layout in which the values of some fields may be absent.
+
+    ``validity`` maps them to the bool fields that say where a value is; these are no longer fields of their own.
+    """
+    other = copy.copy(layout)
+    fields = {
+        name: replace(field, validity=layout[validity[name]]) if name in validity else field
+        for name, field in layout.fields.items()
+        if name not in validity.values()
+    }
+    vars(other).update(fields=fields)
     return other
 
 

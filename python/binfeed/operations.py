@@ -61,7 +61,7 @@ class Cast(Operation):
         return f"cast({self.dtype!r})"
 
     def reference(self, value: Value) -> Value:
-        return Value(cast(value.array, self.dtype), False, self._result)
+        return Value(cast(value.array, self.dtype), False, self._result, value.is_null)
 
     def plan(self, chain: Chain) -> None:
         chain.cast(self.dtype)
@@ -85,7 +85,7 @@ class Reshape(Operation):
         return f"reshape{shown(self.shape)}"
 
     def reference(self, value: Value) -> Value:
-        return value.replaced(value.array.reshape(len(value.array), *self.shape))
+        return value.rearranged(lambda array: array.reshape(len(array), *self.shape))
 
     def plan(self, chain: Chain) -> None:
         chain.reshape(self.shape)
@@ -105,7 +105,7 @@ class Transpose(Operation):
     def reference(self, value: Value) -> Value:
         count = value.array.ndim - 1
         order = self.axes if self.axes is not None else tuple(reversed(range(count)))
-        return value.replaced(value.array.transpose(0, *(axis % count + 1 for axis in order)))
+        return value.rearranged(lambda array: array.transpose(0, *(axis % count + 1 for axis in order)))
 
     def plan(self, chain: Chain) -> None:
         hint = "; the batch axis is not counted"
@@ -125,7 +125,7 @@ class Select(Operation):
 
     def reference(self, value: Value) -> Value:
         of_every_record = (slice(None), *self.index)
-        return value.replaced(value.array[of_every_record])
+        return value.rearranged(lambda array: array[of_every_record])
 
     def plan(self, chain: Chain) -> None:
         # An ellipsis makes a view of a single element as well.
@@ -146,7 +146,7 @@ class Arithmetic(Operation):
 
     def reference(self, value: Value) -> Value:
         dtype = compute_dtype(value.array.dtype)
-        return Value(self.computed(value.array.astype(dtype), dtype), True, value.result)
+        return Value(self.computed(value.array.astype(dtype), dtype), True, value.result, value.is_null)
 
     @abstractmethod
     def computed(self, x: Array, dtype: np.dtype[Any]) -> Array:
@@ -313,40 +313,56 @@ class Clip(Operation):
 
 @dataclass(frozen=True)
 class Fill(Operation):
-    """``value`` where ``x`` is NaN or ``missing``, else ``x``."""
+    """``value`` where ``x`` is NaN, NULL or ``missing``, else ``x``; bytes fill in for NULL only."""
 
-    value: float
+    value: float | bytes
     missing: float | None
     name = "fill"
+    takes_numbers = False
 
     def __repr__(self) -> str:
         return f"fill({shown(self.value)}{_show_missing(self.missing, ', ')})"
 
     def reference(self, value: Value) -> Value:
         x = value.array
-        filled = np.where(_is_missing(x, self.missing), np.array(self.value).astype(x.dtype), x)
-        return value.replaced(filled.astype(x.dtype))
+        is_missing = _is_missing(x, self.missing) if _can_be_missing(x.dtype.name, self.missing) else False
+        filled = np.where(_along(is_missing | value.is_null, x), np.array(self.value).astype(x.dtype), x)
+        return Value(filled.astype(x.dtype), value.is_computed, value.result)
 
     def plan(self, chain: Chain) -> None:
-        words = [chain.sentinel_word(repr(self), self.missing), chain.word(repr(self), self.value)]
-        chain.add(Program.fill, *words, type_=chain.type)
+        if isinstance(self.value, bytes):
+            chain.fill_bytes(repr(self), self.value)
+            return
+        chain.require_numbers(self.name)
+        replacement = chain.word(repr(self), self.value)
+        if not chain.is_nullable or _can_be_missing(chain.type, self.missing):
+            chain.add(Program.fill, chain.sentinel_word(repr(self), self.missing), replacement, type_=chain.type)
+        chain.fill_null(replacement)
 
 
 @dataclass(frozen=True)
 class IsMissing(Operation):
-    """Whether ``x`` is NaN or ``missing``."""
+    """Whether ``x`` is NaN, NULL or ``missing``."""
 
     missing: float | None
     name = "is_missing"
+    takes_numbers = False
 
     def __repr__(self) -> str:
         return f"is_missing({_show_missing(self.missing, '')})"
 
     def reference(self, value: Value) -> Value:
-        return Value(_is_missing(value.array, self.missing))
+        x = value.array
+        is_missing = _is_missing(x, self.missing) if _can_be_missing(x.dtype.name, self.missing) else False
+        return Value(np.asarray(_along(is_missing | value.is_null, x)))
 
     def plan(self, chain: Chain) -> None:
-        chain.become(Program.is_missing, chain.sentinel_word(repr(self), self.missing), type_="bool")
+        if not chain.is_nullable or _can_be_missing(chain.type, self.missing):
+            chain.require_numbers(self.name)
+            chain.become(Program.is_missing, chain.sentinel_word(repr(self), self.missing), type_="bool")
+            chain.fill_null(1)
+        else:
+            chain.become_null()
 
 
 # Encodings.
@@ -374,7 +390,8 @@ class Bits(Operation):
 
     def reference(self, value: Value) -> Value:
         field = value.array.astype(np.uint64) >> np.uint64(self.start)  # a negative number as its two's complement
-        return Value(signed_if(field & np.uint64(2**self.width - 1), self.width, self.dtype))
+        numbers = signed_if(field & np.uint64(2**self.width - 1), self.width, self.dtype)
+        return Value(numbers, is_null=value.is_null)
 
     def plan(self, chain: Chain) -> None:
         if "int" not in chain.type:
@@ -404,7 +421,7 @@ class Codes(Operation):
         coded = np.full(value.array.shape, self.default, np.int32)
         for key, code in self.codes:
             coded[value.array == key] = code
-        return Value(coded)
+        return Value(coded, is_null=value.is_null)
 
     def plan(self, chain: Chain) -> None:
         is_bytes = chain.type not in OUTPUT_TYPES and np.dtype(chain.type).kind == "S"
@@ -447,13 +464,24 @@ class OneHot(Operation):
 
     def reference(self, value: Value) -> Value:
         comparable = value.array.astype(comparable_dtype(value.array.dtype))
-        return Value((comparable[..., np.newaxis] == np.arange(self.depth)).astype(np.float32))
+        ones = (comparable[..., np.newaxis] == np.arange(self.depth)).astype(np.float32)
+        return Value(ones, is_null=np.asarray(value.is_null)[..., np.newaxis])
 
     def plan(self, chain: Chain) -> None:
         if len(chain.columns) > 1:
             raise FeatureError(f"{chain.where}: .one_hot() must come before concat, not after it")
         chain.become(Program.one_hot, self.depth, type_="float32")
         chain.append_axis(self.depth)
+
+
+def _can_be_missing(type_: str, missing: float | None) -> bool:
+    """Whether values of a type can be NaN, or there is a sentinel."""
+    return "float" in type_ or missing is not None
+
+
+def _along(where: Array | bool, x: Array) -> Array:
+    """Return ``where`` as one bool for each value of ``x``."""
+    return np.broadcast_to(where, x.shape)
 
 
 def _is_missing(x: Array, missing: float | None) -> Array:

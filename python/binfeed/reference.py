@@ -27,17 +27,34 @@ def decode(records: Array, layout: Layout, features: Mapping[str, Feature]) -> d
 
 def feature_values(feature: Feature, raw: Array, layout: Layout) -> Array:
     """Decode ``feature`` from the bytes ``[N, record_bytes]`` of records, into one row per record."""
+    return _chain_value(feature, raw, layout).array
+
+
+def _chain_value(feature: Feature, raw: Array, layout: Layout) -> Value:
     if isinstance(feature.source, str):
-        value = Value(field_values(raw, layout[feature.source]))
+        value = _field_value(raw, layout[feature.source])
     else:
-        parts = [cast(feature_values(part, raw, layout), "float32") for part in feature.source]
-        value = Value(np.concatenate([part.reshape(len(raw), -1) for part in parts], axis=1))
+        parts = [_chain_value(part, raw, layout) for part in feature.source]
+        value = Value(
+            np.concatenate([cast(part.array, "float32").reshape(len(raw), -1) for part in parts], axis=1),
+            is_null=np.concatenate(
+                [np.broadcast_to(part.is_null, part.array.shape).reshape(len(raw), -1) for part in parts], axis=1
+            ),
+        )
     for operation in feature.operations:
         value = operation.reference(value)
-    return cast(value.array, value.result) if value.is_computed else value.array
+    return Value(cast(value.array, value.result), is_null=value.is_null) if value.is_computed else value
 
 
 # Fields.
+
+
+def _field_value(raw: Array, field: Field) -> Value:
+    values = field_values(raw, field)
+    if field.validity is None:
+        return Value(values)
+    is_null = ~field_values(raw, field.validity)
+    return Value(values, is_null=np.broadcast_to(is_null.reshape(-1, *(1,) * (values.ndim - 1)), values.shape))
 
 
 def field_values(raw: Array, field: Field) -> Array:

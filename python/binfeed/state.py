@@ -241,7 +241,7 @@ def _canonical(value: Any) -> bytes:
     if isinstance(value, np.ndarray):
         return repr((value.shape, value.dtype.str)).encode() + value.tobytes()
     if dataclasses.is_dataclass(value):
-        fields = [getattr(value, field.name) for field in dataclasses.fields(value)]
+        fields = [getattr(value, field.name) for field in dataclasses.fields(value) if not _is_unused(value, field)]
         return type(value).__name__.encode() + _canonical(fields)
     if isinstance(value, slice):
         return b"slice" + _canonical([value.start, value.stop, value.step])
@@ -254,6 +254,11 @@ def _canonical(value: Any) -> bytes:
     if isinstance(value, int | float):
         return repr(_as_int(value)).encode()
     return repr(value).encode()
+
+
+def _is_unused(value: Any, field: dataclasses.Field[Any]) -> bool:
+    """Whether an attribute says nothing, because only the fields of tables have it."""
+    return "is_of_tables" in field.metadata and getattr(value, field.name) == field.default
 
 
 def _as_int(number: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +22,22 @@ class Value:
         array: the values so far, ``[N, ...]``; while computing, in the compute dtype.
         is_computed: whether they come from arithmetic that is not rounded yet.
         result: the dtype to which arithmetic is rounded in the end.
+        is_null: where there is no value, as an array that broadcasts to the shape of ``array``.
     """
 
     array: Array
     is_computed: bool = False
     result: str = "float32"
+    is_null: Array | bool = False
 
     def replaced(self, array: Array) -> Value:
         """Other values in the same place of the chain."""
-        return Value(array, self.is_computed, self.result)
+        return Value(array, self.is_computed, self.result, self.is_null)
+
+    def rearranged(self, move: Callable[[Array], Array]) -> Value:
+        """The same values, as ``move`` puts them into another shape or order."""
+        is_null = move(np.broadcast_to(self.is_null, self.array.shape))
+        return Value(move(self.array), self.is_computed, self.result, is_null)
 
 
 def compute_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

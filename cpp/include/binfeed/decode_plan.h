@@ -1,4 +1,4 @@
-// How rows of a source become rows of outputs: a program, lowered once to few passes over the data.
+// How rows of sources become rows of outputs: a program, lowered once to few passes over the data.
 #pragma once
 
 #include <cstddef>
@@ -15,19 +15,21 @@ struct Place;
 
 class DecodePlan {
  public:
-  // Plans the outputs of the program whose numbers are listed, and leaves out steps that only other outputs need.
+  // Plans the outputs of the program whose numbers are listed, and leaves out steps that only other outputs need. Rows
+  // of source k have source_bytes[k] bytes; the records of files are the only source.
   // Throws kArgument if a load that they need leaves its row, or if types do not fit together.
-  DecodePlan(std::size_t record_bytes, const Program& program, const std::vector<std::size_t>& outputs,
+  DecodePlan(std::vector<std::size_t> source_bytes, const Program& program, const std::vector<std::size_t>& outputs,
              std::string_view instruction_set);
   ~DecodePlan();
   DecodePlan(DecodePlan&&) noexcept;
 
-  std::size_t record_bytes() const { return record_bytes_; }
+  // Bytes per row of each source.
+  const std::vector<std::size_t>& source_bytes() const { return source_bytes_; }
 
   // Bytes per row of each output.
   const std::vector<std::size_t>& row_bytes() const { return row_bytes_; }
 
-  // All loads lie within bytes [used_begin, used_end) of a record.
+  // All loads from source 0 lie within bytes [used_begin, used_end) of its rows.
   std::size_t used_begin() const { return used_begin_; }
   std::size_t used_end() const { return used_end_; }
 
@@ -41,7 +43,7 @@ class DecodePlan {
   std::size_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
-  std::size_t record_bytes_;
+  std::vector<std::size_t> source_bytes_;
   std::vector<std::size_t> row_bytes_;
   std::size_t used_begin_ = 0;
   std::size_t used_end_ = 0;

@@ -27,7 +27,7 @@ struct PackingSpec {
 // Takes some elements of each row of a source. It is the only operation without inputs.
 struct Load {
   static constexpr std::string_view kName = "load";
-  std::uint32_t source = 0;  // source 0 is the records of the files
+  std::uint32_t source = 0;  // the records of files are source 0, and the only one
   ElementType type{};        // of an element; of packed numbers once they are unpacked
   PackingSpec packing = {};
   bool is_swapped = false;                  // whether the byte order is not that of this machine
@@ -87,6 +87,12 @@ struct IsMissing {
   std::uint64_t missing = 0;
 };
 
+// Puts `replacement` where the second input, one bool per record, is false: a word, or one for each element.
+struct Coalesce {
+  static constexpr std::string_view kName = "coalesce";
+  std::vector<std::uint64_t> replacement = {};
+};
+
 // Takes `width` bits of an integer, from bit `start` on, as an integer of the same size.
 struct Bits {
   static constexpr std::string_view kName = "bits";
@@ -110,8 +116,8 @@ struct OneHot {
   std::uint64_t depth = 1;
 };
 
-using Operation =
-    std::variant<Load, Cast, Multiply, Add, Subtract, Divide, Log1p, Abs, Clip, Fill, IsMissing, Bits, Codes, OneHot>;
+using Operation = std::variant<Load, Cast, Multiply, Add, Subtract, Divide, Log1p, Abs, Clip, Fill, IsMissing, Coalesce,
+                               Bits, Codes, OneHot>;
 
 // Makes one value, which has the number of the step.
 struct Step {

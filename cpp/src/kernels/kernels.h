@@ -12,7 +12,8 @@
 namespace binfeed::kernels {
 
 // `records` times `elements` values: record r begins at source + r * source_stride, and its result at target + r *
-// target_stride; within a record both are contiguous. Addresses need not be aligned.
+// target_stride; within a record both are contiguous. Addresses need not be aligned. An operation with a second input
+// finds its value for record r at other + r * other_stride.
 struct Block {
   const std::byte* source;
   std::size_t source_stride;
@@ -20,6 +21,8 @@ struct Block {
   std::size_t target_stride;
   std::size_t records;
   std::size_t elements;
+  const std::byte* other = nullptr;
+  std::size_t other_stride = 0;
 };
 
 // x op a, or (x op a) op b, in the compute type; a and b are one value, or one per element of the record. A quotient is
@@ -63,6 +66,8 @@ using DoubleArithmetic = void (*)(const Block&, const double* a, const double* b
 // The lowest bits of a word are those of a value of the source's value type.
 using WithWord = void (*)(const Block&, std::uint64_t a);
 using WithWords = void (*)(const Block&, std::uint64_t a, std::uint64_t b);
+// Replaces the values of records whose `other` is 0 by `words`: one, or one per element of the record.
+using Replace = void (*)(const Block&, const std::uint64_t* words, bool is_per_element);
 using TakeBits = void (*)(const Block&, BitField field);
 using LookUp = void (*)(const Block&, const CodeTable& table);
 using Spread = void (*)(const Block&, std::size_t depth);
@@ -100,6 +105,8 @@ struct Kernels {
   PerSource<WithWords> clip;       // into [a, b]
   PerSource<WithWords> fill;       // replaces NaN and a by b
   PerSource<WithWord> is_missing;  // whether a value is NaN or a, as bool
+  // [log2 of the width of a value]
+  std::array<Replace, 4> coalesce;
   // The results are unsigned or signed integers of the width of the source's value type.
   PerSource<TakeBits> bits;
 

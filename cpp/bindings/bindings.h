@@ -6,6 +6,7 @@
 namespace binfeed::bindings {
 
 void register_columns(pybind11::module_& module);
+void register_copy_parser(pybind11::module_& module);
 void register_errors(pybind11::module_& module);
 void register_order(pybind11::module_& module);
 void register_program(pybind11::module_& module);

@@ -17,6 +17,7 @@ PYBIND11_MODULE(_core, module) {
     return py::make_tuple(statistics.kept_bytes, statistics.lent_bytes);
   });
   binfeed::bindings::register_errors(module);
+  binfeed::bindings::register_copy_parser(module);
   binfeed::bindings::register_order(module);
   binfeed::bindings::register_program(module);
   binfeed::bindings::register_columns(module);

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from binfeed._build_info import BuildInfo, build_info
 from binfeed._core import __version__
-from binfeed.errors import DataError, Error, FeatureError, LayoutError, StateError
+from binfeed.errors import DatabaseError, DataError, Error, FeatureError, LayoutError, StateError
 from binfeed.features import Feature, concat, field
 from binfeed.layout import Layout
 from binfeed.order import BlockShuffle
 from binfeed.reader import Reader, open, zip
+from binfeed.tables.reader import TableBatches, TableReader
+from binfeed.tables.source import from_sql
 from binfeed.window import Window
 
 __all__ = [
     "BlockShuffle",
     "BuildInfo",
     "DataError",
+    "DatabaseError",
     "Error",
     "Feature",
     "FeatureError",
@@ -26,11 +29,14 @@ __all__ = [
     "LayoutError",
     "Reader",
     "StateError",
+    "TableBatches",
+    "TableReader",
     "Window",
     "__version__",
     "build_info",
     "concat",
     "field",
+    "from_sql",
     "open",
     "zip",
 ]

@@ -30,11 +30,11 @@ class FeatureError(Error, ValueError):
 
 
 class DataError(Error, ValueError):
-    """A file does not have the layout that was given for it.
+    """A file does not have the layout that was given for it, or a table holds what cannot be read.
 
     Attributes:
-        file: the path of the file, or ``"<memory N>"`` for bytes in memory.
-        offset: the byte of the file where the error shows.
+        file: the path of the file, ``"<memory N>"`` for bytes in memory, or the URI of a database.
+        offset: the byte of the file, or the row of the query, where the error shows.
     """
 
     def __init__(self, message: str, file: str, offset: int) -> None:
@@ -48,6 +48,10 @@ class DataError(Error, ValueError):
 
 class StateError(Error, ValueError):
     """A state is damaged, or belongs to another version, other files, other features or another order."""
+
+
+class DatabaseError(Error, OSError):
+    """A database cannot be reached, or refuses a query. The message has what the database said."""
 
 
 class _Repr(reprlib.Repr):

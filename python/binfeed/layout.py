@@ -65,7 +65,7 @@ class Field:
     @property
     def is_contiguous(self) -> bool:
         """Whether the elements lie one after the other in C order: the last axis varies fastest."""
-        return self.strides is None or self.strides == _contiguous_strides(self.type, self.shape)
+        return self.strides is None or self.strides == contiguous_strides(self.type, self.shape)
 
     def offsets_of(self, elements: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the bytes from :attr:`offset` to each of ``elements``, which are numbered in C order."""
@@ -268,6 +268,13 @@ def framed(layout: Layout, header_bytes: int, footer_bytes: int) -> Layout:
     return other
 
 
+def layout_of(fields: Mapping[str, Field], record_bytes: int, header_bytes: int) -> Layout:
+    """Return the layout of records with ``fields``, which are known to fit."""
+    layout = copy.copy(Layout("u1"))
+    vars(layout).update(fields=dict(fields), is_scalar=False, record_bytes=record_bytes, header_bytes=header_bytes)
+    return layout
+
+
 def nullable(layout: Layout, validity: Mapping[str, str]) -> Layout:
     """Return the layout in which the values of some fields may be absent.
 
@@ -361,7 +368,7 @@ def _field(path: str, type_: ElementType, shape: tuple[int, ...], offset: int) -
     if type_.bits * math.prod(side or 1 for side in shape) > 8 * MAX_SIZE:
         raise LayoutError(f"{_where(path)} has more than 2^62 bytes: {shown(shape)} of {type_.name}")
     if not type_.packing:
-        return Field(path, type_, shape, offset, _contiguous_strides(type_, shape))
+        return Field(path, type_, shape, offset, contiguous_strides(type_, shape))
     if math.prod(shape) * type_.bits % 8 != 0:
         raise LayoutError(f"{_where(path)}: {math.prod(shape)} x {type_.bits} bits are not a whole number of bytes")
     return Field(path, type_, shape, offset, None)
@@ -377,7 +384,8 @@ def _strided(field: Field, strides: tuple[int, ...]) -> Field:
     return replace(field, strides=strides)
 
 
-def _contiguous_strides(type_: ElementType, shape: tuple[int, ...]) -> tuple[int, ...]:
+def contiguous_strides(type_: ElementType, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the bytes from one element to the next, per axis, of an array in C order without gaps."""
     return tuple(type_.bytes * math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 

@@ -128,10 +128,10 @@ def make_epoch_order(
         raise ValueError(f"shuffle={shown(shuffle)} already mixes the files: leave out cycle_length={cycle_length}")
     if seed is None and state_seed is None and shards > 1:
         raise ValueError("shards that shuffle need the same seed: give one with seed=")
-    return EpochOrder(starts, cycle_length, block_length, kind, _find_seed(state_seed if seed is None else seed))
+    return EpochOrder(starts, cycle_length, block_length, kind, find_seed(state_seed if seed is None else seed))
 
 
-def _find_seed(seed: int | None) -> int:
+def find_seed(seed: int | None) -> int:
     """Return ``seed``, or draw a random one if it is None."""
     if seed is None:
         return secrets.randbits(53)  # 53 bits, which JSON readers of every language keep

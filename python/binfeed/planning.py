@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from binfeed.chain import Chain
 from binfeed.element_types import value_dtype
 from binfeed.errors import FeatureError, LayoutError, shown
 from binfeed.features import Feature
-from binfeed.layout import Layout
+from binfeed.layout import Field, Fields
 from binfeed.window import Window
 
 
@@ -41,14 +41,21 @@ class Output:
 
 @dataclass(frozen=True)
 class Plan:
-    """The outputs of features, in the order of the features, and the program of the core that makes them."""
+    """How features are made.
 
-    outputs: Sequence[Output]
+    Attributes:
+        outputs: the arrays that come out, in the order of the features.
+        program: the program of the core that makes them.
+        never_null: the fields that must have a value, each with the feature that needs it, as errors name it.
+    """
+
+    outputs: list[Output]
     program: Program
+    never_null: list[tuple[Field, str]]
 
 
-def plan_features(features: Mapping[str, Feature] | Feature, layout: Layout, window: Window | None = None) -> Plan:
-    """Plan ``features`` of the records of ``layout``, or of windows of them.
+def plan_features(features: Mapping[str, Feature] | Feature, layout: Fields, window: Window | None = None) -> Plan:
+    """Plan ``features`` of the fields of ``layout``, or of windows of them.
 
     Returns:
         The outputs, one per feature, and the program that makes them.
@@ -56,27 +63,34 @@ def plan_features(features: Mapping[str, Feature] | Feature, layout: Layout, win
     Raises:
         FeatureError: naming the feature that does not fit the layout, or that is a target without a window for it.
     """
-    program = Program()
-    if isinstance(features, Feature):
-        return Plan([_plan_output(program, None, features, layout, window)], program)
-    return Plan([_plan_output(program, name, feature, layout, window) for name, feature in features.items()], program)
+    plan = Plan([], Program(), [])
+    named: Mapping[Any, Feature] = {None: features} if isinstance(features, Feature) else features
+    for name, feature in named.items():
+        _plan_output(plan, name, feature, layout, window)
+    return plan
 
 
-def _plan_output(program: Program, name: str | None, feature: Feature, layout: Layout, window: Window | None) -> Output:
-    """Add one feature to ``program``, and return its output; ``name`` is None for a feature that stands alone."""
+def name_of(name: str | None) -> str:
+    """Return a feature as errors name it; it has no name if it stands alone."""
+    return "the feature" if name is None else f"feature {shown(name)}"
+
+
+def _plan_output(plan: Plan, name: str | None, feature: Feature, layout: Fields, window: Window | None) -> None:
+    """Add one feature to ``plan``."""
     # Parameters that overflow in the compute type are errors of the chain: NumPy need not warn of them.
     with np.errstate(all="ignore"):
-        chain = _chain_of("the feature" if name is None else f"feature {shown(name)}", feature, layout)
+        chain = _chain_of(name_of(name), feature, layout)
     name = "feature" if name is None else name
     if feature.is_target and (window is None or window.target_offset is None):
         raise FeatureError(f"{chain.where} is a target: give open() a window=Window(..., target_offset=...) for it")
-    values = [column.add_to(program) for column in chain.columns]
-    program.output(name=name, type=chain.columns[0].core_type, is_target=feature.is_target, values=values)
+    values = [column.add_to(plan.program) for column in chain.columns]
+    plan.program.output(name=name, type=chain.columns[0].core_type, is_target=feature.is_target, values=values)
     time = () if window is None else window.shape(feature.is_target)
-    return Output(name, value_dtype(chain.type), (*time, *chain.shape))
+    plan.outputs.append(Output(name, value_dtype(chain.type), (*time, *chain.shape)))
+    plan.never_null.extend((column.source, chain.where) for column in chain.columns if column.validity is not None)
 
 
-def _chain_of(where: str, feature: Feature, layout: Layout) -> Chain:
+def _chain_of(where: str, feature: Feature, layout: Fields) -> Chain:
     """Follow a feature from its source to its last operation."""
     if isinstance(feature.source, str):
         try:

@@ -138,10 +138,10 @@ def fingerprint(identities: Sequence[Identity]) -> Fingerprint:
         if isinstance(source, bytes):
             file.check()
     return Fingerprint(
-        layout=_digest(*(_canonical(_layout_key(identity.layout)) for identity in identities)),
-        features=_digest(*(_canonical(identity.features) for identity in identities)),
-        window=_digest(*(_canonical(identity.window) for identity in identities)),
-        files=tuple(_digest(*digests[first:end]) for first, end in _groups(len(sources))),
+        layout=digest(*(canonical(_layout_key(identity.layout)) for identity in identities)),
+        features=digest(*(canonical(identity.features) for identity in identities)),
+        window=digest(*(canonical(identity.window) for identity in identities)),
+        files=tuple(digest(*digests[first:end]) for first, end in _groups(len(sources))),
         paths=tuple(os.fsdecode(source_name(source)) for source in sources),
     )
 
@@ -156,7 +156,7 @@ def make_state(found: Fingerprint, order: EpochOrder, epoch: int, position: int)
         "epoch": epoch,
         "position": position,
     }
-    return {**state, "checksum": _checksum(state)}
+    return {**state, "checksum": checksum(state)}
 
 
 def check_state(state: object) -> State:
@@ -178,16 +178,17 @@ def check_state(state: object) -> State:
         is_right = type(state.get(name)) is kind and (kind is str or 0 <= state[name] <= MAX_SEED)
         if not is_right:
             raise StateError(f"the state is damaged: {shown(name)} is {shown(state.get(name))}")
-    if state["checksum"] != _checksum(state):
+    if state["checksum"] != checksum(state):
         raise StateError("the state is damaged: its checksum does not match")
     if len(state["files"]) != 2 * _DIGEST_BYTES * min(state["file_count"], _MAX_GROUPS):
         raise StateError(f"the state is damaged: 'files' is {shown(state['files'])}")
     return dict(state)
 
 
-def _checksum(state: Mapping[str, Any]) -> str:
+def checksum(state: Mapping[str, Any]) -> str:
+    """Return a digest of all other entries of a state."""
     content = {name: value for name, value in state.items() if name != "checksum"}
-    return _digest(json.dumps(content, sort_keys=True).encode())
+    return digest(json.dumps(content, sort_keys=True).encode())
 
 
 def _groups(files: int) -> list[tuple[int, int]]:
@@ -201,7 +202,8 @@ def _named(paths: Sequence[str]) -> str:
     return f"one of the {len(paths)} files from {paths[0]!r} to {paths[-1]!r}"
 
 
-def _digest(*parts: bytes) -> str:
+def digest(*parts: bytes) -> str:
+    """Return a digest that tells lists of bytes apart."""
     digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))
@@ -219,7 +221,7 @@ def _file_digest(source: Source, pages: int) -> bytes:
     else:
         size = source[1].size
         content = [source[1][at : at + _PAGE_BYTES].tobytes() for at in _page_offsets(size, pages)]
-    return _digest(name, str(size).encode(), *content).encode()
+    return digest(name, str(size).encode(), *content).encode()
 
 
 def _page_offsets(size: int, pages: int) -> list[int]:
@@ -233,7 +235,7 @@ def _layout_key(layout: Layout) -> list[Any]:
     return [layout.fields, layout.record_bytes, layout.header_bytes, layout.footer_bytes]
 
 
-def _canonical(value: Any) -> bytes:
+def canonical(value: Any) -> bytes:
     """Return bytes that are equal for equal descriptions, whichever types their numbers have.
 
     They depend on the description alone, and not on the core's program for it, so that a state outlives a release.
@@ -242,15 +244,15 @@ def _canonical(value: Any) -> bytes:
         return repr((value.shape, value.dtype.str)).encode() + value.tobytes()
     if dataclasses.is_dataclass(value):
         fields = [getattr(value, field.name) for field in dataclasses.fields(value) if not _is_unused(value, field)]
-        return type(value).__name__.encode() + _canonical(fields)
+        return type(value).__name__.encode() + canonical(fields)
     if isinstance(value, slice):
-        return b"slice" + _canonical([value.start, value.stop, value.step])
+        return b"slice" + canonical([value.start, value.stop, value.step])
     if isinstance(value, Mapping):
-        return _canonical([list(pair) for pair in value.items()])
+        return canonical([list(pair) for pair in value.items()])
     if isinstance(value, list | tuple):
-        return b"(" + b",".join(_canonical(item) for item in value) + b")"
+        return b"(" + b",".join(canonical(item) for item in value) + b")"
     if isinstance(value, np.generic):
-        return _canonical(value.item())
+        return canonical(value.item())
     if isinstance(value, int | float):
         return repr(_as_int(value)).encode()
     return repr(value).encode()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
 from binfeed.errors import FeatureError, shortened, shown, suggestion
 from binfeed.planning import Output
-from binfeed.samples import Array, Samples
+from binfeed.samples import Array
+
+T = TypeVar("T")
 
 MAX_BATCHES_PER_CHUNK = 64
 #: The size of a string in a tensor, in bytes, without its characters.
@@ -21,11 +23,22 @@ _STRING_BYTES = 24
 
 def tensor_spec(output: Output, batch_shape: tuple[int | None, ...]) -> tf.TensorSpec:
     """Return the dtype and shape of ``output`` as a tensor: fixed bytes are strings, and raw bytes are ``uint8``."""
-    if output.dtype.kind == "S":
+    if output.dtype.kind in "SO":
         return tf.TensorSpec((*batch_shape, *output.shape), tf.string)
     if output.dtype.type is np.void:  # not bfloat16, which is of kind V as well
         return tf.TensorSpec((*batch_shape, *output.shape, output.dtype.itemsize), tf.uint8)
     return tf.TensorSpec((*batch_shape, *output.shape), tf.as_dtype(output.dtype))
+
+
+class Structured(Protocol):
+    """The arrays of a batch, and their structure: samples, or a decoder of tables."""
+
+    @property
+    def outputs(self) -> Sequence[Output]:
+        """The arrays, flat."""
+
+    def unflatten(self, values: Iterable[T]) -> Any:
+        """Put one value for each of them into the structure."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ class Elements:
         return self.arrange(map(_for_tensorflow, arrays))
 
 
-def elements_of(samples: Samples, label: str | None) -> Elements:
+def elements_of(samples: Structured, label: str | None) -> Elements:
     """Return the elements of a dataset of ``samples``: ``(features, label)`` if there is a label."""
     return Elements(tuple(samples.outputs), _arrangement(samples, label))
 
@@ -70,7 +83,7 @@ def _item_bytes(output: Output) -> int:
     return output.dtype.itemsize + (_STRING_BYTES if output.dtype.kind == "S" else 0)
 
 
-def _arrangement(samples: Samples, label: str | None) -> Callable[[Iterable[Any]], Any]:
+def _arrangement(samples: Structured, label: str | None) -> Callable[[Iterable[Any]], Any]:
     if label is None:
         return samples.unflatten
     if not isinstance(label, str):

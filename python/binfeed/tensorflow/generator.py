@@ -73,7 +73,7 @@ def generator_dataset(
             make_lane, cycle_length=lanes, block_length=1, num_parallel_calls=lanes, deterministic=True
         )
 
-    dataset = _iteration_number().flat_map(make_lanes) if reshuffles else make_lanes(tf.constant(0, tf.int64))
+    dataset = iteration_number().flat_map(make_lanes) if reshuffles else make_lanes(tf.constant(0, tf.int64))
     # Unlike unbatch(), this does not copy the batches.
     if size > 1:
         is_tuple = isinstance(dataset.element_spec, tuple)  # a tuple arrives as several arguments, anything else as one
@@ -84,7 +84,7 @@ def generator_dataset(
     return dataset.prefetch(prefetch) if prefetch != 0 else dataset
 
 
-def _iteration_number() -> tf.data.Dataset:
+def iteration_number() -> tf.data.Dataset:
     """Make a dataset of one number: 0 in its first iteration, 1 in its second..."""
     numbers = itertools.count()
 

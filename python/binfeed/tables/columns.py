@@ -1,0 +1,129 @@
+"""Columns of a table: what type they have, and blocks of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from binfeed.errors import DataError, shown
+
+Array = npt.NDArray[Any]
+BoolArray = npt.NDArray[np.bool_]
+
+#: The kind of columns whose values have any number of bytes.
+BYTES = "bytes"
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """What the values of a column are.
+
+    Attributes:
+        name: the name of the column.
+        kind: a dtype string, such as ``"<f8"`` or ``"V16"``, or ``"bytes"`` for text and bytes of any length.
+        shape: the shape of each value, for arrays.
+        note: what the numbers stand for, such as ``"microseconds since 1970"``.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...] = ()
+    note: str = ""
+
+    def __str__(self) -> str:
+        shape = str(list(self.shape)) if self.shape else ""
+        note = f" ({self.note})" if self.note else ""
+        return f"{self.name}: {self.kind if self.kind == BYTES else np.dtype(self.kind).name}{shape}{note}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """The values of a column in some rows.
+
+    Attributes:
+        values: ``[N, *shape]``; an object array of ``bytes`` for values of any length. Values that are NULL are zeros,
+            or None in an object array.
+        valid: ``[N]``, false where a value is NULL; None if none is.
+    """
+
+    values: Array
+    valid: BoolArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: slice) -> Column:
+        return Column(self.values[rows], None if self.valid is None else self.valid[rows])
+
+    def is_valid(self) -> BoolArray:
+        """Return ``[N]``, true where there is a value; it may be a view of a single bool."""
+        return np.broadcast_to(np.True_, len(self)) if self.valid is None else self.valid
+
+
+#: Some rows of all columns.
+Block = Sequence[Column]
+
+
+def rows_of(block: Block) -> int:
+    """Return how many rows a block has."""
+    return len(block[0])
+
+
+def joined(blocks: Sequence[Block]) -> Block:
+    """Return the rows of several blocks, one after the other."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return [_joined(parts) for parts in zip(*blocks, strict=True)]
+
+
+def _joined(parts: Sequence[Column]) -> Column:
+    valid = None
+    if any(part.valid is not None for part in parts):
+        valid = np.concatenate([part.is_valid() for part in parts])
+    return Column(np.concatenate([part.values for part in parts]), valid)
+
+
+def conformed(column: Column, type_: ColumnType, source: str, first_row: int) -> Column:
+    """Return a column in the type that was found when the query was first read.
+
+    Raises:
+        DataError: naming column and row, if a value does not fit that type.
+    """
+    dtype = np.dtype(object if type_.kind == BYTES else type_.kind)
+    values = column.values
+    if column.valid is not None and not column.valid.any() and values.shape[1:] != type_.shape:
+        return Column(np.zeros((len(column), *type_.shape), dtype), column.valid)
+    if values.shape[1:] != type_.shape:
+        raise DataError(
+            f"column {shown(type_.name)} holds arrays of shape {list(type_.shape)}, but of {list(values.shape[1:])} from "
+            f"row {first_row} on",
+            source,
+            first_row,
+        )
+    if values.dtype == dtype:
+        return column
+    converted = values.astype(dtype) if dtype.kind in "biuf" and values.dtype.kind in "biuf" else None
+    if converted is None:
+        raise DataError(
+            f"column {shown(type_.name)} holds {type_.kind}, but {values.dtype} from row {first_row} on",
+            source,
+            first_row,
+        )
+    wrong = np.flatnonzero((converted != values).reshape(len(values), -1).any(axis=1) & ~_are_nan(values))
+    if wrong.size:
+        row = int(wrong[0])
+        raise DataError(
+            f"column {shown(type_.name)} holds {dtype.name}, which cannot represent {shown(values[row].item())} in row "
+            f"{first_row + row}",
+            source,
+            first_row + row,
+        )
+    return Column(converted, column.valid)
+
+
+def _are_nan(values: Array) -> BoolArray:
+    return np.asarray((values != values).reshape(len(values), -1).all(axis=1))

@@ -1,0 +1,84 @@
+"""DuckDB, which gives Arrow record batches itself."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from binfeed.extras import require
+from binfeed.tables import arrow
+from binfeed.tables.columns import Block, ColumnType
+from binfeed.tables.database import Connection, Database, with_value
+from binfeed.tables.query import Query, selected
+
+
+class DuckdbDatabase(Database):
+    """The file of a URI ``duckdb:///relative.db`` or ``duckdb:////absolute.db``, or what a function connects to."""
+
+    def __init__(self, name: str, connect: Callable[[], Any] | None = None) -> None:
+        super().__init__(name)
+        self._connect = connect or self._open
+        if connect is None:
+            self._path = Path(name.removeprefix("duckdb://").removeprefix("/").split("?")[0])
+            if not self._path.is_file():
+                raise FileNotFoundError(
+                    f"{name}: there is no file {str(self._path)!r}; three slashes precede a relative path, four an "
+                    "absolute one"
+                )
+        self._lock = threading.Lock()
+
+    def _open(self) -> Any:
+        driver = require("duckdb", "duckdb", "sql", "tables in DuckDB")
+        return driver.connect(str(self._path), read_only=True)
+
+    def connect(self, snapshot: str | None = None) -> Connection:
+        with self._lock, self.explained("connecting"):
+            return DuckdbConnection(self, self._connect())
+
+
+class DuckdbConnection(Connection):
+    """A connection of DuckDB."""
+
+    def __init__(self, database: Database, connection: Any) -> None:
+        self._database = database
+        self._connection = connection
+
+    def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
+        with self._record_batches(query, rows) as reader:
+            first = next(iter(reader), None)
+            empty = first if first is not None else arrow.pyarrow().RecordBatch.from_pylist([], schema=reader.schema)
+            return arrow.column_types(empty, self._database.name)
+
+    def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
+        with self._record_batches(query, rows) as reader:
+            yield from arrow.blocks_of(iter(reader), self._database.name)
+
+    def row(self, query: Query) -> Sequence[Any]:
+        with self._database.explained("reading"):
+            row: Sequence[Any] = self._relation(query).fetchone()
+            return row
+
+    def _relation(self, query: Query) -> Any:
+        # As part of another query, it cannot be several statements, or one that writes.
+        text, parameters = selected(query).text, query.parameters
+        return self._connection.sql(text, params=parameters)
+
+    @contextlib.contextmanager
+    def _record_batches(self, query: Query, rows: int) -> Iterator[Any]:
+        arrow.pyarrow()
+        with self._database.explained("reading"):
+            relation = self._relation(query)
+            make = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+            with contextlib.closing(make(rows)) as reader:
+                yield reader
+
+    def with_key(self, query: Query, condition: str, key: Any) -> Query:
+        parameters, placeholder = with_value(query.parameters, key, "?", "$binfeed_key")
+        return Query(selected(query, rest=condition.format(placeholder)).text, parameters)
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self._connection.close()

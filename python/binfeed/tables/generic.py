@@ -1,0 +1,116 @@
+"""Databases that are reached through a function which makes connections: of the DB-API, or of ADBC."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from binfeed.tables import arrow, python_values
+from binfeed.tables.columns import Block, ColumnType
+from binfeed.tables.database import Connection, Database, with_value
+from binfeed.tables.query import Query, selected
+
+Connect = Callable[[], Any]
+
+
+class GenericDatabase(Database):
+    """A database that ``connect`` reaches, with any driver of the DB-API (PEP 249)."""
+
+    def __init__(self, connect: Connect, name: str, wrap: Callable[[Database, Any, str | None], Connection]) -> None:
+        super().__init__(name)
+        self._connect = connect
+        self._wrap = wrap
+
+    def connect(self, snapshot: str | None = None) -> Connection:
+        with self.explained("connecting"):
+            return self._wrap(self, self._connect(), snapshot)
+
+
+class DbApiConnection(Connection):
+    """A connection of the DB-API, whose rows are tuples of Python values."""
+
+    def __init__(self, database: Database, connection: Any, paramstyle: str = "qmark") -> None:
+        self._database = database
+        self._connection = connection
+        self._paramstyle = paramstyle
+
+    def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
+        with self._executed(query) as cursor:
+            names = [column[0] for column in cursor.description]
+            return python_values.column_types(names, cursor.fetchmany(rows), self._database.name)
+
+    def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
+        with self._executed(query) as cursor:
+            fetched = itertools.takewhile(bool, (cursor.fetchmany(rows) for _ in itertools.count()))
+            yield from python_values.blocks_of(fetched, columns, self._database.name)
+
+    def row(self, query: Query) -> Sequence[Any]:
+        with self._executed(query) as cursor:
+            row: Sequence[Any] = cursor.fetchone()
+            return row
+
+    @contextlib.contextmanager
+    def _executed(self, query: Query) -> Iterator[Any]:
+        with self._database.explained("reading"), contextlib.closing(self._connection.cursor()) as cursor:
+            cursor.execute(query.text, *(() if query.parameters is None else (query.parameters,)))
+            yield cursor
+
+    def with_key(self, query: Query, condition: str, key: Any) -> Query:
+        if self._paramstyle in ("format", "pyformat"):
+            text = query.text if query.parameters is not None else query.text.replace("%", "%%")
+            query = Query(text, query.parameters)
+            parameters, placeholder = with_value(query.parameters, key, "%s", "%(binfeed_key)s")
+        else:
+            parameters, placeholder = with_value(query.parameters, key, "?", ":binfeed_key")
+        return Query(selected(query, rest=condition.format(placeholder)).text, parameters)
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self._connection.close()
+
+
+class AdbcConnection(Connection):
+    """A connection of ADBC, which gives Arrow record batches."""
+
+    #: Options of statements of ``rows`` rows per batch.
+    options: Callable[[int], dict[str, Any]] = staticmethod(lambda rows: {})
+
+    def __init__(self, database: Database, connection: Any) -> None:
+        self._database = database
+        self._connection = connection
+
+    def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
+        with self._executed(query, rows) as cursor:
+            reader = cursor.fetch_record_batch()
+            first = next(iter(reader), None)
+            empty = first if first is not None else arrow.pyarrow().RecordBatch.from_pylist([], schema=reader.schema)
+            return arrow.column_types(empty, self._database.name)
+
+    def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
+        with self._executed(query, rows) as cursor:
+            yield from arrow.blocks_of(iter(cursor.fetch_record_batch()), self._database.name)
+
+    def row(self, query: Query) -> Sequence[Any]:
+        with self._executed(query, 1) as cursor:
+            row: Sequence[Any] = cursor.fetchone()
+            return row
+
+    @contextlib.contextmanager
+    def _executed(self, query: Query, rows: int) -> Iterator[Any]:
+        arrow.pyarrow()
+        with self._database.explained("reading"), contextlib.closing(self._connection.cursor()) as cursor:
+            options = self.options(rows)
+            if options:
+                cursor.adbc_statement.set_options(**options)
+            cursor.execute(query.text, *(() if query.parameters is None else (tuple(query.parameters),)))
+            yield cursor
+
+    def with_key(self, query: Query, condition: str, key: Any) -> Query:
+        parameters, placeholder = with_value(query.parameters, key, "?", ":binfeed_key")
+        return Query(selected(query, rest=condition.format(placeholder)).text, parameters)
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self._connection.close()

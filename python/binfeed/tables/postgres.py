@@ -1,0 +1,163 @@
+"""PostgreSQL: rows come with ``COPY ... (FORMAT binary)`` through psycopg, and the core parses them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from binfeed._core import CopyParser
+from binfeed.errors import DatabaseError, shown
+from binfeed.extras import require
+from binfeed.tables.columns import BYTES, Block, Column, ColumnType
+from binfeed.tables.database import Connection, Database, with_value, without_credentials
+from binfeed.tables.query import Query, quoted, selected
+
+#: How the core parses each type, by its number in pg_type, and what its numbers stand for.
+_KINDS = {
+    16: ("bool", ""),
+    17: ("bytes", ""),
+    18: ("bytes", ""),  # "char"
+    19: ("bytes", ""),  # name
+    20: ("int64", ""),
+    21: ("int16", ""),
+    23: ("int32", ""),
+    25: ("bytes", ""),  # text
+    26: ("uint32", ""),  # oid
+    114: ("bytes", ""),  # json
+    700: ("float32", ""),
+    701: ("float64", ""),
+    1042: ("bytes", ""),  # char(n)
+    1043: ("bytes", ""),  # varchar
+    1082: ("date", "days since 1970"),
+    1083: ("time", "microseconds since midnight"),
+    1114: ("timestamp", "microseconds since 1970"),
+    1184: ("timestamp", "microseconds since 1970, UTC"),
+    1186: ("interval", "microseconds"),
+    1700: ("numeric", ""),
+    2950: ("uuid", ""),
+    1000: ("bool[]", ""),
+    1005: ("int16[]", ""),
+    1007: ("int32[]", ""),
+    1016: ("int64[]", ""),
+    1021: ("float32[]", ""),
+    1022: ("float64[]", ""),
+    1231: ("numeric[]", ""),
+}
+_DTYPES = {"date": "<i8", "time": "<i8", "timestamp": "<i8", "interval": "<i8", "numeric": "<f8", "uuid": "|V16"}
+#: The shape of a column's arrays is that of the first of this many rows that are not NULL.
+_SHAPE_ROWS = 1000
+
+
+class PostgresDatabase(Database):
+    """The database of a URI ``postgresql://...``, or what a function connects to."""
+
+    def __init__(self, uri: str, connect: Callable[[], Any] | None = None) -> None:
+        name, secrets = (uri, []) if connect is not None else without_credentials(uri)
+        super().__init__(name, secrets)
+        self._connect = connect or (lambda: _psycopg().connect(uri, client_encoding="utf8"))
+
+    def connect(self, snapshot: str | None = None) -> Connection:
+        _psycopg()
+        with self.explained("connecting"):
+            return PostgresConnection(self, self._connect(), snapshot)
+
+
+def _psycopg() -> Any:
+    return require("psycopg", "psycopg", "sql", "tables in PostgreSQL")
+
+
+class PostgresConnection(Connection):
+    """A connection within a transaction that only reads, and sees one state of the database."""
+
+    def __init__(self, database: Database, connection: Any, snapshot: str | None) -> None:
+        self._database = database
+        self._connection = connection
+        self._kinds: list[tuple[str, str]] = []
+        connection.rollback()
+        connection.autocommit = False
+        connection.read_only = True
+        connection.isolation_level = _psycopg().IsolationLevel.REPEATABLE_READ
+        if snapshot is not None:
+            sql = _psycopg().sql
+            connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
+
+    def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
+        with self._database.explained("reading"), self._connection.cursor() as cursor:
+            cursor.execute(selected(query, rest="LIMIT 0").text, query.parameters)
+            described = [(column.name, column.type_code) for column in cursor.description]
+            columns = [(name, *self._kind_of(name, oid)) for name, oid in described]
+        return [self._column_type(query, name, kind, note) for name, kind, note in columns]
+
+    def _kind_of(self, name: str, oid: int) -> tuple[str, str]:
+        if oid in _KINDS:
+            return _KINDS[oid]
+        row = self._connection.execute(
+            "SELECT typtype::text, format_type(oid, NULL) FROM pg_type WHERE oid = %s", [oid]
+        )
+        category, written = row.fetchone()
+        if category == "e":
+            return BYTES, ""
+        raise DatabaseError(
+            f"{self._database.name}: column {shown(name)} is of type {written}, which cannot be read: convert it in the "
+            "query, such as with CAST(... AS text)"
+        )
+
+    def _column_type(self, query: Query, name: str, kind: str, note: str) -> ColumnType:
+        self._kinds.append((name, kind))
+        element = kind.removesuffix("[]")
+        dtype = BYTES if element == BYTES else _DTYPES.get(element, element)
+        dtype = dtype if dtype == BYTES else __import__("numpy").dtype(dtype).str
+        if not kind.endswith("[]"):
+            return ColumnType(name, dtype, (), note)
+        column = quoted(name)
+        some = selected(query, column, f"WHERE {column} IS NOT NULL LIMIT {_SHAPE_ROWS}")
+        (first,) = next(self._copied(some, [(name, kind)], _SHAPE_ROWS), [None])
+        if first is None:
+            raise DatabaseError(
+                f"{self._database.name}: column {shown(name)} holds arrays whose shape is unknown: all of them are NULL"
+            )
+        return ColumnType(name, dtype, first.values.shape[1:], note)
+
+    def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
+        if not self._kinds:
+            self.describe(query, rows)
+        return self._copied(query, self._kinds, rows)
+
+    def _copied(self, query: Query, kinds: Sequence[tuple[str, str]], rows: int) -> Iterator[Block]:
+        parser = CopyParser(kinds)
+        statement = f"COPY (\n{query.text}\n) TO STDOUT (FORMAT binary)"
+        with (
+            self._database.explained("reading"),
+            self._connection.cursor() as cursor,
+            cursor.copy(statement, query.parameters) as copy,
+        ):
+            messages: list[bytes] = []  # of a row each
+            for message in copy:
+                messages.append(message)
+                if len(messages) == rows:
+                    yield from _parsed(parser, messages)
+                    messages.clear()
+            yield from _parsed(parser, messages)
+
+    def row(self, query: Query) -> Sequence[Any]:
+        with self._database.explained("reading"):
+            row: Sequence[Any] = self._connection.execute(query.text, query.parameters).fetchone()
+            return row
+
+    def snapshot(self) -> str | None:
+        return str(self.row(Query("SELECT pg_export_snapshot()"))[0])
+
+    def with_key(self, query: Query, condition: str, key: Any) -> Query:
+        text = query.text if query.parameters is not None else query.text.replace("%", "%%")
+        parameters, placeholder = with_value(query.parameters, key, "%s", "%(binfeed_key)s")
+        return Query(selected(Query(text), rest=condition.format(placeholder)).text, parameters)
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self._connection.close()
+
+
+def _parsed(parser: CopyParser, messages: Sequence[bytes]) -> Iterator[Block]:
+    if parser.feed(b"".join(messages)) > 0:
+        yield [Column(values, valid) for values, valid in parser.take()]

@@ -1,0 +1,196 @@
+"""The public face of tables: :func:`from_sql` opens a query of a database."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, overload
+
+from binfeed._core import default_instruction_set
+from binfeed.errors import DatabaseError, DataError, checked_keywords, shown, suggestion
+from binfeed.features import Feature, as_features
+from binfeed.layout import LayoutLike
+from binfeed.numbers import flag, non_negative, positive
+from binfeed.reader import Reader
+from binfeed.records import RecordSamples
+from binfeed.tables import cache as caches
+from binfeed.tables.columns import ColumnType
+from binfeed.tables.connect import find_database
+from binfeed.tables.database import Connection, Database
+from binfeed.tables.decoder import TableDecoder
+from binfeed.tables.query import Parameters, Query, as_query, quoted, selected
+from binfeed.tables.reader import TableReader
+from binfeed.tables.schema import Schema, as_layouts
+from binfeed.tables.stream import Table, can_order
+
+_ROWS_PER_FETCH = 32_768
+
+Features = Mapping[str, "Feature | str"] | Feature | str | None
+
+
+@overload
+def from_sql(
+    query: str,
+    connection: str | Callable[[], Any],
+    features: Features = None,
+    *,
+    parameters: Parameters = None,
+    layouts: Mapping[str, LayoutLike] | None = None,
+    partition_on: str | None = None,
+    partitions: int | None = None,
+    order_by: str | None = None,
+    rows_per_fetch: int = _ROWS_PER_FETCH,
+    retries: int = 0,
+    cache: None = None,
+    refresh: bool = False,
+) -> TableReader[Any]: ...
+@overload
+def from_sql(
+    query: str,
+    connection: str | Callable[[], Any],
+    features: Features = None,
+    *,
+    parameters: Parameters = None,
+    layouts: Mapping[str, LayoutLike] | None = None,
+    partition_on: str | None = None,
+    partitions: int | None = None,
+    order_by: str | None = None,
+    rows_per_fetch: int = _ROWS_PER_FETCH,
+    retries: int = 0,
+    cache: str | os.PathLike[str],
+    refresh: bool = False,
+) -> Reader[Any]: ...
+@checked_keywords
+def from_sql(
+    query: str,
+    connection: str | Callable[[], Any],
+    features: Features = None,
+    *,
+    parameters: Parameters = None,
+    layouts: Mapping[str, LayoutLike] | None = None,
+    partition_on: str | None = None,
+    partitions: int | None = None,
+    order_by: str | None = None,
+    rows_per_fetch: int = _ROWS_PER_FETCH,
+    retries: int = 0,
+    cache: str | os.PathLike[str] | None = None,
+    refresh: bool = False,
+) -> TableReader[Any] | Reader[Any]:
+    """Open the rows of a query, as samples.
+
+    The columns take the place of fields. NULL is an error that names column and row, unless the feature has
+    :meth:`Feature.fill` or :meth:`Feature.is_missing`. Nothing is ever written to a database.
+
+    Args:
+        query: a SELECT, or what else only reads.
+        connection: a URI: ``"sqlite:///relative.db"``, ``"sqlite:////absolute.db"``, ``"duckdb:///ticks.duckdb"``,
+            ``"postgresql://user:password@host/database"``. Or a function without arguments that makes a connection of
+            psycopg, DuckDB, ADBC, or any driver of the DB-API (PEP 249).
+        features: what comes out, as in :func:`open`; by default every column.
+        parameters: values for the placeholders of the query, in the style of the driver, which binds them.
+        layouts: what the bytes of a column are, by name: ``{"embedding": "(128)<f4"}``. A struct gives fields with the
+            names ``"column.field"``.
+        partition_on: a column of integers, best one with an index. Its range is divided into ``partitions`` equal
+            ranges, which are read in parallel: each row is in one of them.
+        partitions: how many; 2 by default.
+        order_by: a column with unique values, in whose order rows come. States need it.
+        rows_per_fetch: rows to fetch at a time.
+        retries: how often to connect again within an epoch when the connection is lost, and go on after the last key of
+            ``order_by``.
+        cache: a folder. The query is asked once, and its rows are kept there as binary records. What comes back is a
+            :class:`Reader` of files. The same query, parameters, URI and types of columns find them again.
+        refresh: ask the query again although it is in the cache.
+
+    Returns:
+        A :class:`TableReader`, which streams the rows; or a :class:`Reader` with a ``cache``.
+
+    Raises:
+        TypeError: if ``connection`` is an open connection, or the query is no text.
+        ValueError: if the query does not begin like one that only reads, or a number is out of range.
+        DatabaseError: if the database cannot be reached, refuses the query, or has a type that cannot be read.
+        DataError: naming column and row, if a value cannot be read.
+        FeatureError: naming the feature that does not fit its column, or a column that the query does not have.
+        ImportError: without the driver: ``pip install 'binfeed[sql]'``.
+    """
+    asked = as_query(query, parameters)
+    rows = positive("rows_per_fetch", rows_per_fetch)
+    again = non_negative("retries", retries)
+    _check_order(partition_on, partitions, order_by, again)
+    known_layouts = as_layouts(layouts)
+    database = find_database(connection)
+    opened = database.connect()
+    try:
+        columns = opened.describe(asked, rows)
+        names = [column.name for column in columns]
+        _check_column("partition_on", partition_on, names)
+        _check_column("order_by", order_by, names)
+        if order_by is not None:
+            _check_keys(opened, database, asked, columns[names.index(order_by)])
+    finally:
+        opened.close()
+    schema = Schema(columns, known_layouts)
+    table = Table(
+        database=database,
+        query=asked,
+        columns=columns,
+        partition_on=partition_on,
+        partitions=1 if partition_on is None else 2 if partitions is None else positive("partitions", partitions),
+        order_by=None if order_by is None else names.index(order_by),
+        rows_per_fetch=rows,
+        retries=again,
+    )
+    checked = as_features(features, schema)
+    decoder = TableDecoder(checked, schema, database.name)  # so that mistakes show before anything is read
+    if cache is None:
+        if flag("refresh", refresh):
+            raise ValueError("refresh= is for a cache: give cache= as well")
+        return TableReader(table, decoder)
+    return _cached(Path(cache), table, schema, checked, is_stale=flag("refresh", refresh))
+
+
+def _cached(
+    folder: Path, table: Table, schema: Schema, features: Mapping[str, Feature] | Feature, *, is_stale: bool
+) -> Reader[Any]:
+    path = caches.path_of(folder, table, schema)
+    found = None if is_stale else caches.find(path, schema)
+    cached = found or caches.write(path, table, schema)
+    source = os.fsencode(cached.path.absolute())
+    samples = RecordSamples([source], cached.layout, features, None, default_instruction_set())
+    for field, where in samples.plan.never_null:
+        row = next(
+            (row for name, row in cached.nulls.items() if name == field.name.split(".")[0] or name == field.name), None
+        )
+        if row is not None:
+            raise DataError(
+                f"column {shown(field.name)} is NULL in row {row}, but {where} needs a value: add .fill(...) or "
+                ".is_missing() to it, or leave such rows out of the query",
+                table.database.name,
+                row,
+            )
+    return Reader(samples)
+
+
+def _check_order(partition_on: str | None, partitions: int | None, order_by: str | None, retries: int) -> None:
+    if partitions is not None and partition_on is None:
+        raise ValueError("partitions= needs partition_on=, the column whose ranges are read in parallel")
+    if partition_on is not None and order_by is not None:
+        raise ValueError("order_by= and partition_on= exclude each other: partitions are read at the same time")
+    if retries > 0 and order_by is None:
+        raise ValueError("retries= needs order_by=, a column that says which rows were read")
+
+
+def _check_column(argument: str, name: str | None, names: list[str]) -> None:
+    if name is not None and name not in names:
+        raise ValueError(f"{argument}: the query has no column {shown(name)}{suggestion(str(name), names)}")
+
+
+def _check_keys(connection: Connection, database: Database, query: Query, column: ColumnType) -> None:
+    """Check that a column can order rows, and is never NULL: the rows after a key would leave such rows out."""
+    if not can_order(column):
+        raise ValueError(f"order_by: rows can be ordered by integers, text, dates and times, not by {column}")
+    name = quoted(column.name)
+    (nulls,) = connection.row(selected(query, "COUNT(*)", f"WHERE {name} IS NULL"))
+    if nulls:
+        raise DataError(f"order_by={column.name!r} is NULL in {nulls} rows: it must be unique", database.name, 0)

@@ -1,0 +1,109 @@
+"""SQLite, through ADBC, in which any value of a column may be of any type."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from binfeed.errors import DatabaseError, DataError, shown
+from binfeed.extras import require
+from binfeed.tables import python_values
+from binfeed.tables.columns import BYTES, Block, ColumnType
+from binfeed.tables.database import Connection, Database
+from binfeed.tables.generic import AdbcConnection, DbApiConnection
+from binfeed.tables.query import Query, quoted, selected
+
+#: A value of each kind of column, from which the driver takes the type of a column.
+_EXAMPLES = {"<i8": "0", "|b1": "0", "<f8": "0.0"}
+
+
+class SqliteDatabase(Database):
+    """The file of a URI ``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(uri)
+        path = Path(urllib.parse.unquote(uri.removeprefix("sqlite://").removeprefix("/").split("?")[0]))
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{uri}: there is no file {str(path)!r}; three slashes precede a relative path, four an absolute one"
+            )
+        self.uri = f"file:{urllib.parse.quote(str(path.absolute()))}?mode=ro"
+
+    def connect(self, snapshot: str | None = None) -> Connection:
+        driver = require("adbc_driver_sqlite.dbapi", "adbc-driver-sqlite", "sql", "tables in SQLite")
+        with self.explained("connecting"):
+            connection = driver.connect(self.uri)
+            # Reads one state of the database from its first query on.
+            return SqliteConnection(self, connection)
+
+
+class SqliteConnection(AdbcConnection):
+    """A connection that reads with ADBC, and looks at types with Python's own driver."""
+
+    _database: SqliteDatabase
+
+    options = staticmethod(lambda rows: {"adbc.sqlite.query.batch_rows": rows})
+
+    def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
+        with self._by_python() as connection:
+            columns = connection.describe(query, rows)
+        declared = self._declared_types(query)
+        return [_with_declaration(column, declared.get(column.name, "")) for column in columns]
+
+    def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
+        # The driver takes the types of columns from the first rows. So the first row is one of the right types.
+        examples = ", ".join(
+            f"{_EXAMPLES.get(column.kind, 'NULL') if column.kind != BYTES else _text(column)} AS {quoted(column.name)}"
+            for column in columns
+        )
+        typed = Query(f"SELECT {examples} UNION ALL {selected(query).text}", query.parameters)
+        blocks = super().read(typed, columns, rows)
+        is_first = True
+        try:
+            for block in blocks:
+                rows_only = [column[1:] for column in block] if is_first else block
+                is_first = False
+                if len(rows_only[0]):
+                    yield rows_only
+        except DatabaseError as error:
+            if "Type mismatch" in str(error):
+                self._explain_mismatch(query, columns, rows)
+            raise
+
+    def _explain_mismatch(self, query: Query, columns: Sequence[ColumnType], rows: int) -> None:
+        """Raise DataError for the first value that does not fit its column, if Python's driver finds it."""
+        with self._by_python() as connection:
+            for _ in connection.read(query, columns, rows):
+                pass
+
+    @contextlib.contextmanager
+    def _by_python(self) -> Iterator[Connection]:
+        with contextlib.closing(sqlite3.connect(self._database.uri, uri=True)) as connection:
+            yield DbApiConnection(self._database, connection)
+
+    def _declared_types(self, query: Query) -> dict[str, str]:
+        """Return the types that tables declare for columns of the query; none for a query with parameters."""
+        with (
+            contextlib.closing(sqlite3.connect(self._database.uri, uri=True)) as connection,
+            contextlib.suppress(sqlite3.Error),
+        ):
+            connection.execute(f"CREATE TEMP VIEW binfeed_rows AS {query.text}")
+            rows = connection.execute("PRAGMA table_info(binfeed_rows)").fetchall()
+            return {row[1]: row[2].upper() for row in rows}
+        return {}
+
+
+def _text(column: ColumnType) -> str:
+    return "x''" if column.note == "bytes" else "''"
+
+
+def _with_declaration(column: ColumnType, declared: str) -> ColumnType:
+    """Return a column of the type that its table declares, if its values so far could be of it."""
+    if column.kind == "<i8" and "BOOL" in declared:
+        return ColumnType(column.name, "|b1")
+    is_real = any(word in declared for word in ("REAL", "FLOA", "DOUB", "NUM", "DEC"))
+    return ColumnType(column.name, "<f8") if column.kind == "<i8" and is_real else column

@@ -1,0 +1,306 @@
+"""Streams the rows of a query, epoch after epoch, in lanes that read in parallel.
+
+A lane reads one partition of the query with a connection of its own, and gives blocks of the same number of rows, of
+which only the last has fewer. An epoch takes a block of each lane in turn.
+"""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from binfeed.errors import DatabaseError, DataError, shown
+from binfeed.tables.columns import BYTES, Array, Block, Column, ColumnType, conformed, joined, rows_of
+from binfeed.tables.database import Connection, Database
+from binfeed.tables.query import Query, parts_of, quoted, selected
+
+T = TypeVar("T")
+
+#: The key of a row in a state: what a column that orders rows holds.
+Key = int | str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A query and how it is read.
+
+    Attributes:
+        database: where it is asked.
+        query: what is asked.
+        columns: the types of its columns.
+        partition_on, partitions: the column whose ranges are read in parallel, and how many there are.
+        order_by: the number of the column that orders the rows; None if there is none.
+        rows_per_fetch: rows of a block, at least.
+        retries: how often a lane connects again within an epoch.
+    """
+
+    database: Database
+    query: Query
+    columns: Sequence[ColumnType]
+    partition_on: str | None
+    partitions: int
+    order_by: int | None
+    rows_per_fetch: int
+    retries: int
+
+
+def ordered(table: Table, connection: Connection, after: Key | None) -> Query:
+    """Return the query with its rows in order, from the first whose key is above ``after``."""
+    if table.order_by is None:
+        return table.query
+    column = table.columns[table.order_by]
+    name = quoted(column.name)
+    if after is None:
+        return selected(table.query, rest=f"ORDER BY {name}")
+    name = name.replace("{", "{{").replace("}", "}}")
+    return connection.with_key(table.query, f"WHERE {name} > {{}} ORDER BY {name}", _bound(column, after))
+
+
+def can_order(column: ColumnType) -> bool:
+    """Whether keys of a column can be kept in a state, and bound to a query."""
+    return column.shape == () and (column.kind == BYTES or np.dtype(column.kind).kind in "iu")
+
+
+def _bound(column: ColumnType, key: Key) -> Any:
+    """Return a key as a value that drivers take."""
+    if isinstance(key, str):
+        return key
+    if column.note.startswith("microseconds since 1970"):
+        zone = datetime.timezone.utc if "UTC" in column.note else None
+        return datetime.datetime(1970, 1, 1, tzinfo=zone) + datetime.timedelta(microseconds=key)
+    if column.note == "days since 1970":
+        return datetime.date(1970, 1, 1) + datetime.timedelta(days=key)
+    return key
+
+
+class Epoch:
+    """One pass over a table: lanes that all read the same snapshot, where the database has such a thing.
+
+    Lanes may be read by different threads, each by one.
+    """
+
+    def __init__(self, table: Table, rows: int, after: Key | None) -> None:
+        self._table = table
+        self._rows = rows
+        self._is_whole = after is None
+        self._lock = threading.Lock()
+        self._rows_given = 0
+        self._connections: list[Connection | None] = []
+        try:
+            self._lanes = self._open(after)
+        except BaseException:
+            self.close()
+            raise
+        self._running = len(self._lanes)
+
+    def _open(self, after: Key | None) -> list[Query]:
+        table = self._table
+        first = table.database.connect()
+        self._connections.append(first)
+        if table.partition_on is None or table.partitions == 1:
+            return [ordered(table, first, after)]
+        low, high = _bounds(table, first)
+        lanes = parts_of(table.query, table.partition_on, low, high, table.partitions)
+        snapshot = first.snapshot() if len(lanes) > 1 else None
+        for _ in lanes[1:]:
+            self._connections.append(table.database.connect(snapshot))
+        return lanes
+
+    @property
+    def lanes(self) -> int:
+        """The number of lanes."""
+        return len(self._lanes)
+
+    def read(self, lane: int) -> Generator[Block]:
+        """Yield the blocks of a lane, and close its connection. Each lane can be read once."""
+        with self._lock:
+            connection, self._connections[lane] = self._connections[lane], None
+        if connection is None:
+            raise RuntimeError(f"lane {lane} is read already, or the epoch is closed")
+        reading = _Lane(self._table, connection, self._lanes[lane])
+        try:
+            for block in regrouped(reading.blocks(), self._rows):
+                with self._lock:
+                    self._rows_given += rows_of(block)
+                yield block
+            with self._lock:
+                self._running -= 1
+                is_empty = self._running == 0 and self._rows_given == 0
+            if is_empty and self._is_whole:
+                name = self._table.database.name
+                raise DataError(f"{name}: the query gives no rows: {shown(str(self._table.query))}", name, 0)
+        finally:
+            reading.close()
+
+    def close(self) -> None:
+        """Close the connections of lanes that were not read."""
+        with self._lock:
+            connections, self._connections = self._connections, [None] * len(self._connections)
+        for connection in connections:
+            if connection is not None:
+                connection.close()
+
+
+def _bounds(table: Table, connection: Connection) -> tuple[int | None, int | None]:
+    column = quoted(str(table.partition_on))
+    low, high = connection.row(selected(table.query, f"MIN({column}), MAX({column})"))
+    for bound in (low, high):
+        if bound is not None and int(bound) != bound:
+            raise DataError(
+                f"partition_on={table.partition_on!r} must be a column of integers, but it has {shown(bound)}",
+                table.database.name,
+                0,
+            )
+    return (None, None) if low is None or high is None else (int(low), int(high))
+
+
+class _Lane:
+    """Reads one query; with ``retries`` it goes on after the last key when the connection is lost."""
+
+    def __init__(self, table: Table, connection: Connection, query: Query) -> None:
+        self._table = table
+        self._connection = connection
+        self._query = query
+        self._rows = 0
+        self._key: Key | None = None
+
+    def blocks(self) -> Iterator[Block]:
+        retries = self._table.retries
+        while True:
+            try:
+                yield from self._read()
+                return
+            except DatabaseError as error:
+                if self._table.order_by is None or self._key is None:
+                    raise
+                if retries == 0:
+                    raise DatabaseError(
+                        f"{error}; the last key was {shown(self._key)}, after {self._rows} rows: go on from a state, or give "
+                        "retries="
+                    ) from None
+            retries -= 1
+            self._connection.close()
+            self._connection = self._table.database.connect()
+            self._query = ordered(self._table, self._connection, self._key)
+
+    def _read(self) -> Iterator[Block]:
+        table = self._table
+        for block in self._connection.read(self._query, table.columns, table.rows_per_fetch):
+            conforming = [
+                conformed(column, type_, table.database.name, self._rows)
+                for column, type_ in zip(block, table.columns, strict=True)
+            ]
+            if table.order_by is not None:
+                self._check_keys(conforming[table.order_by], table.columns[table.order_by].name)
+            self._rows += rows_of(conforming)
+            yield conforming
+
+    def _check_keys(self, keys: Column, name: str) -> None:
+        """Check that keys ascend, and remember the last."""
+        first = self._rows
+        if keys.valid is not None and not keys.valid.all():
+            row = first + int(np.argmin(keys.valid))
+            raise DataError(
+                f"order_by={name!r} is NULL in row {row}: it must be unique", self._table.database.name, row
+            )
+        values = keys.values
+        if self._key is not None:
+            before = self._key.encode() if isinstance(self._key, str) else self._key
+            values = np.concatenate([np.array([before], values.dtype), values])
+            first -= 1
+        # The order of text is that of the database.
+        is_same = values[1:] == values[:-1] if values.dtype == object else values[1:] <= values[:-1]
+        wrong = np.flatnonzero(is_same)
+        if wrong.size:
+            row = first + int(wrong[0]) + 1
+            raise DataError(
+                f"order_by={name!r} has {shown(values[int(wrong[0]) + 1])} in row {row} after "
+                f"{shown(values[int(wrong[0])])}: it must be unique",
+                self._table.database.name,
+                row,
+            )
+        self._key = key_of(values[-1])
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def key_of(value: Any) -> Key:
+    """Return a value of a column that orders rows as states keep it."""
+    return value.decode() if isinstance(value, bytes) else int(value)
+
+
+def regrouped(blocks: Iterator[Block], rows: int) -> Iterator[Block]:
+    """Yield the same rows in blocks of ``rows``; the last may have fewer."""
+    pending: list[Block] = []
+    count = 0
+    for given in blocks:
+        block = given
+        while count + rows_of(block) >= rows:
+            taken = rows - count
+            yield joined([*pending, [column[:taken] for column in block]])
+            block = [column[taken:] for column in block]
+            pending, count = [], 0
+        if rows_of(block) > 0:
+            pending.append(block)
+            count += rows_of(block)
+    if count > 0:
+        yield joined(pending)
+
+
+def in_turn(lanes: Sequence[Generator[T]]) -> Generator[T]:
+    """Yield an item of each lane in turn. Each lane makes the next of its items meanwhile, in a thread of its own."""
+    if len(lanes) == 1:
+        yield from lanes[0]
+        return
+    with ThreadPoolExecutor(len(lanes), thread_name_prefix="binfeed-lane") as pool:
+        waiting: deque[tuple[Generator[T], Future[T | None]]]
+        waiting = deque((lane, pool.submit(next, lane, None)) for lane in lanes)
+        try:
+            while waiting:
+                lane, future = waiting.popleft()
+                item = future.result()
+                if item is not None:
+                    waiting.append((lane, pool.submit(next, lane, None)))
+                    yield item
+        finally:
+            for lane, future in waiting:
+                future.exception()  # a generator cannot be closed while it runs
+                lane.close()
+
+
+def shuffled(blocks: Iterator[list[Array]], buffer_rows: int, random: np.random.Generator) -> Generator[list[Array]]:
+    """Yield the rows of ``blocks`` in random order, from a buffer of at least ``buffer_rows`` rows.
+
+    Each block that comes in takes the places of rows that are drawn from the buffer, as in
+    :meth:`tf.data.Dataset.shuffle`, except that whole blocks are drawn at a time.
+    """
+    filling: list[list[Array]] = []
+    rows = 0
+    buffer: list[Array] | None = None
+    for block in blocks:
+        size = len(block[0])
+        if buffer is None:
+            filling.append(block)
+            rows += size
+            if rows >= buffer_rows:
+                buffer = [np.concatenate(parts) for parts in zip(*filling, strict=True)]
+                filling.clear()
+            continue
+        drawn = random.choice(rows, size, replace=False)
+        given = [array[drawn] for array in buffer]
+        for array, new in zip(buffer, block, strict=True):
+            array[drawn] = new
+        yield given
+    if buffer is None and filling:
+        buffer = [np.concatenate(parts) for parts in zip(*filling, strict=True)]
+    if buffer is not None:
+        order = random.permutation(rows)
+        yield [array[order] for array in buffer]

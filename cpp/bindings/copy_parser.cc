@@ -93,6 +93,28 @@ class PythonCopyParser {
     return rows;
   }
 
+  // Feeds the messages that libpq has received on a connection, until `rows` rows are complete. Returns 1 then, 0 if
+  // nothing more has been received, and what is below 0 at the end of the copy, as PQgetCopyData does.
+  int feed_from(std::uintptr_t connection, std::uintptr_t get_copy_data, std::uintptr_t free_memory,
+                std::uint64_t rows) {
+    const auto get = reinterpret_cast<int (*)(void*, char**, int)>(get_copy_data);
+    const auto free = reinterpret_cast<void (*)(void*)>(free_memory);
+    int result = 1;
+    without_gil([&](SignalCheck& check) {
+      const std::lock_guard lock(mutex_);
+      while (parser_.rows() < rows) {
+        check();
+        char* message = nullptr;
+        result = get(reinterpret_cast<void*>(connection), &message, 1);
+        if (result <= 0) return;
+        const std::unique_ptr<char, decltype(free)> owner(message, free);
+        parser_.feed({reinterpret_cast<const std::byte*>(message), static_cast<std::size_t>(result)});
+      }
+      result = 1;
+    });
+    return result;
+  }
+
   py::list take(std::optional<std::uint64_t> rows) {
     std::uint64_t count = 0;
     std::vector<CopyValues> taken;
@@ -138,6 +160,8 @@ void register_copy_parser(py::module_& module) {
   py::class_<PythonCopyParser>(module, "CopyParser")
       .def(py::init<const std::vector<std::pair<std::string, std::string>>&>(), py::arg("columns"))
       .def("feed", &PythonCopyParser::feed, py::arg("data"))
+      .def("feed_from", &PythonCopyParser::feed_from, py::kw_only(), py::arg("connection"), py::arg("get_copy_data"),
+           py::arg("free_memory"), py::arg("rows"))
       .def("take", &PythonCopyParser::take, py::arg("rows") = py::none())
       .def_property_readonly("is_finished", &PythonCopyParser::is_finished);
 }

@@ -6,9 +6,12 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from binfeed._core import CopyParser
 from binfeed.errors import DatabaseError, shown
 from binfeed.extras import require
+from binfeed.tables import libpq
 from binfeed.tables.columns import BYTES, Block, Column, ColumnType
 from binfeed.tables.database import Connection, Database, with_value, without_credentials
 from binfeed.tables.query import Query, quoted, selected
@@ -45,6 +48,8 @@ _KINDS = {
     1231: ("numeric[]", ""),
 }
 _DTYPES = {"date": "<i8", "time": "<i8", "timestamp": "<i8", "interval": "<i8", "numeric": "<f8", "uuid": "|V16"}
+#: Rows that are parsed together.
+_MESSAGES = 1024
 #: The shape of a column's arrays is that of the first of this many rows that are not NULL.
 _SHAPE_ROWS = 1000
 
@@ -107,7 +112,7 @@ class PostgresConnection(Connection):
         self._kinds.append((name, kind))
         element = kind.removesuffix("[]")
         dtype = BYTES if element == BYTES else _DTYPES.get(element, element)
-        dtype = dtype if dtype == BYTES else __import__("numpy").dtype(dtype).str
+        dtype = dtype if dtype == BYTES else np.dtype(dtype).str
         if not kind.endswith("[]"):
             return ColumnType(name, dtype, (), note)
         column = quoted(name)
@@ -132,13 +137,9 @@ class PostgresConnection(Connection):
             self._connection.cursor() as cursor,
             cursor.copy(statement, query.parameters) as copy,
         ):
-            messages: list[bytes] = []  # of a row each
-            for message in copy:
-                messages.append(message)
-                if len(messages) == rows:
-                    yield from _parsed(parser, messages)
-                    messages.clear()
-            yield from _parsed(parser, messages)
+            fed = libpq.fed(parser, self._connection.pgconn, rows) if libpq.functions() else _fed(parser, copy, rows)
+            for _ in fed:
+                yield [Column(values, valid) for values, valid in parser.take(min(rows, parser.feed(b"")))]
 
     def row(self, query: Query) -> Sequence[Any]:
         with self._database.explained("reading"):
@@ -158,6 +159,15 @@ class PostgresConnection(Connection):
             self._connection.close()
 
 
-def _parsed(parser: CopyParser, messages: Sequence[bytes]) -> Iterator[Block]:
-    if parser.feed(b"".join(messages)) > 0:
-        yield [Column(values, valid) for values, valid in parser.take()]
+def _fed(parser: CopyParser, copy: Any, rows: int) -> Iterator[None]:
+    """Feed the messages of a copy to ``parser``, and yield whenever it has ``rows`` rows, or the last of them."""
+    waiting: list[bytes] = []  # messages of a row each, which fit the second-level cache
+    for message in copy:
+        waiting.append(message)
+        if len(waiting) == _MESSAGES:
+            complete = parser.feed(b"".join(waiting))
+            waiting.clear()
+            if complete >= rows:
+                yield
+    if parser.feed(b"".join(waiting)) > 0:
+        yield

@@ -58,8 +58,8 @@ class DuckdbConnection(Connection):
 
     def row(self, query: Query) -> Sequence[Any]:
         with self._database.explained("reading"):
-            row: Sequence[Any] = self._relation(query).fetchone()
-            return row
+            rows: list[Sequence[Any]] = self._relation(query).fetchall()
+            return rows[0]
 
     def _relation(self, query: Query) -> Any:
         # As part of another query, it cannot be several statements, or one that writes.

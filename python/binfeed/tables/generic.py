@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from binfeed.tables import arrow, python_values
@@ -25,13 +25,19 @@ class GenericDatabase(Database):
 
     def connect(self, snapshot: str | None = None) -> Connection:
         with self.explained("connecting"):
-            return self._wrap(self, self._connect(), snapshot)
+            connection = self._connect()
+        return self._wrap(self, connection, snapshot)
 
 
 class DbApiConnection(Connection):
-    """A connection of the DB-API, whose rows are tuples of Python values."""
+    """A connection of the DB-API, whose rows are tuples of Python values.
+
+    Attributes:
+        declared: the kinds of columns, as far as they are known.
+    """
 
     def __init__(self, database: Database, connection: Any, paramstyle: str = "qmark") -> None:
+        self.declared: Mapping[str, str] = {}
         self._database = database
         self._connection = connection
         self._paramstyle = paramstyle
@@ -39,7 +45,7 @@ class DbApiConnection(Connection):
     def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
         with self._executed(query) as cursor:
             names = [column[0] for column in cursor.description]
-            return python_values.column_types(names, cursor.fetchmany(rows), self._database.name)
+            return python_values.column_types(names, cursor.fetchmany(rows), self.declared, self._database.name)
 
     def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
         with self._executed(query) as cursor:

@@ -47,9 +47,7 @@ def fed(parser: CopyParser, connection: Any, rows: int) -> Iterator[None]:
     with selectors.DefaultSelector() as selector:
         selector.register(connection.socket, selectors.EVENT_READ)
         while True:
-            code = parser.feed_from(
-                connection=connection.pgconn_ptr, get_copy_data=get, free_memory=free, rows=rows
-            )
+            code = parser.feed_from(connection=connection.pgconn_ptr, get_copy_data=get, free_memory=free, rows=rows)
             if code > 0:
                 yield
             elif code == 0:

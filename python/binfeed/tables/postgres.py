@@ -65,7 +65,8 @@ class PostgresDatabase(Database):
     def connect(self, snapshot: str | None = None) -> Connection:
         _psycopg()
         with self.explained("connecting"):
-            return PostgresConnection(self, self._connect(), snapshot)
+            connection = self._connect()
+        return PostgresConnection(self, connection, snapshot)
 
 
 def _psycopg() -> Any:
@@ -79,13 +80,14 @@ class PostgresConnection(Connection):
         self._database = database
         self._connection = connection
         self._kinds: list[tuple[str, str]] = []
-        connection.rollback()
-        connection.autocommit = False
-        connection.read_only = True
-        connection.isolation_level = _psycopg().IsolationLevel.REPEATABLE_READ
-        if snapshot is not None:
-            sql = _psycopg().sql
-            connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
+        with database.explained("connecting"):
+            connection.rollback()
+            connection.autocommit = False
+            connection.read_only = True
+            connection.isolation_level = _psycopg().IsolationLevel.REPEATABLE_READ
+            if snapshot is not None:
+                sql = _psycopg().sql
+                connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
 
     def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
         with self._database.explained("reading"), self._connection.cursor() as cursor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,13 +45,18 @@ _CONVERSIONS: dict[type, tuple[str, str, Any]] = {
 _NUMBERS = (int, float, decimal.Decimal)
 
 
-def column_types(names: Sequence[str], rows: Sequence[Sequence[Any]], source: str) -> list[ColumnType]:
-    """Return the types of columns, from some of their rows; a column of NULL alone is float64.
+def column_types(
+    names: Sequence[str], rows: Sequence[Sequence[Any]], declared: Mapping[str, str], source: str
+) -> list[ColumnType]:
+    """Return the types of columns, from some of their rows.
+
+    A column of NULL alone is of the kind in ``declared``, or else float64.
 
     Raises:
         DataError: naming column and row, if values of a column are of different types.
     """
-    return [_type_of(name, [row[k] for row in rows], source) for k, name in enumerate(names)]
+    found = [_type_of(name, [row[k] for row in rows], source) for k, name in enumerate(names)]
+    return [type_ or ColumnType(name, declared.get(name, "<f8")) for name, type_ in zip(names, found, strict=True)]
 
 
 def blocks_of(
@@ -68,7 +73,7 @@ def blocks_of(
         first_row += len(rows)
 
 
-def _type_of(name: str, values: Sequence[Any], source: str) -> ColumnType:
+def _type_of(name: str, values: Sequence[Any], source: str) -> ColumnType | None:
     found: ColumnType | None = None
     for row, value in enumerate(values):
         if value is None:
@@ -80,7 +85,7 @@ def _type_of(name: str, values: Sequence[Any], source: str) -> ColumnType:
             raise DataError(
                 f"column {shown(name)} has {shown(value)} in row {row}, but {found.kind} before", source, row
             )
-    return found or ColumnType(name, "<f8")
+    return found
 
 
 def _type_of_value(name: str, value: Any, source: str, row: int) -> ColumnType:

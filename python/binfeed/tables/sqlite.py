@@ -9,16 +9,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from binfeed.errors import DatabaseError, DataError, shown
+from binfeed.errors import DatabaseError
 from binfeed.extras import require
-from binfeed.tables import python_values
 from binfeed.tables.columns import BYTES, Block, ColumnType
 from binfeed.tables.database import Connection, Database
 from binfeed.tables.generic import AdbcConnection, DbApiConnection
 from binfeed.tables.query import Query, quoted, selected
 
 #: A value of each kind of column, from which the driver takes the type of a column.
-_EXAMPLES = {"<i8": "0", "|b1": "0", "<f8": "0.0"}
+_EXAMPLES = {"<i8": "0", "|b1": "0", "<f8": "0.0", BYTES: "x''"}
 
 
 class SqliteDatabase(Database):
@@ -31,7 +30,8 @@ class SqliteDatabase(Database):
             raise FileNotFoundError(
                 f"{uri}: there is no file {str(path)!r}; three slashes precede a relative path, four an absolute one"
             )
-        self.uri = f"file:{urllib.parse.quote(str(path.absolute()))}?mode=ro"
+        # Connections that share a cache wait for each other.
+        self.uri = f"file:{urllib.parse.quote(str(path.absolute()))}?mode=ro&cache=private"
 
     def connect(self, snapshot: str | None = None) -> Connection:
         driver = require("adbc_driver_sqlite.dbapi", "adbc-driver-sqlite", "sql", "tables in SQLite")
@@ -49,17 +49,15 @@ class SqliteConnection(AdbcConnection):
     options = staticmethod(lambda rows: {"adbc.sqlite.query.batch_rows": rows})
 
     def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
+        declared = self._declared_kinds(query)
         with self._by_python() as connection:
+            connection.declared = declared
             columns = connection.describe(query, rows)
-        declared = self._declared_types(query)
         return [_with_declaration(column, declared.get(column.name, "")) for column in columns]
 
     def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
         # The driver takes the types of columns from the first rows. So the first row is one of the right types.
-        examples = ", ".join(
-            f"{_EXAMPLES.get(column.kind, 'NULL') if column.kind != BYTES else _text(column)} AS {quoted(column.name)}"
-            for column in columns
-        )
+        examples = ", ".join(f"{_EXAMPLES[column.kind]} AS {quoted(column.name)}" for column in columns)
         typed = Query(f"SELECT {examples} UNION ALL {selected(query).text}", query.parameters)
         blocks = super().read(typed, columns, rows)
         is_first = True
@@ -81,29 +79,35 @@ class SqliteConnection(AdbcConnection):
                 pass
 
     @contextlib.contextmanager
-    def _by_python(self) -> Iterator[Connection]:
+    def _by_python(self) -> Iterator[DbApiConnection]:
         with contextlib.closing(sqlite3.connect(self._database.uri, uri=True)) as connection:
             yield DbApiConnection(self._database, connection)
 
-    def _declared_types(self, query: Query) -> dict[str, str]:
-        """Return the types that tables declare for columns of the query; none for a query with parameters."""
-        with (
-            contextlib.closing(sqlite3.connect(self._database.uri, uri=True)) as connection,
-            contextlib.suppress(sqlite3.Error),
-        ):
-            connection.execute(f"CREATE TEMP VIEW binfeed_rows AS {query.text}")
-            rows = connection.execute("PRAGMA table_info(binfeed_rows)").fetchall()
-            return {row[1]: row[2].upper() for row in rows}
+    def _declared_kinds(self, query: Query) -> dict[str, str]:
+        """Return the kinds of columns that tables declare; none for a query with parameters, which no view has."""
+        with contextlib.closing(sqlite3.connect(self._database.uri, uri=True)) as connection:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute(f"CREATE TEMP VIEW binfeed_rows AS {query.text}")
+                rows = connection.execute("PRAGMA table_info(binfeed_rows)").fetchall()
+                return {row[1]: _kind_of(row[2].upper()) for row in rows if row[2]}
         return {}
 
 
-def _text(column: ColumnType) -> str:
-    return "x''" if column.note == "bytes" else "''"
+#: The words of declarations and the kinds that they stand for: those of https://sqlite.org/datatype3.html, and bools.
+_DECLARATIONS = {
+    "BOOL": "|b1",
+    "INT": "<i8",
+    "CHAR": BYTES,
+    "CLOB": BYTES,
+    "TEXT": BYTES,
+    "BLOB": BYTES,
+}
+
+
+def _kind_of(declaration: str) -> str:
+    return next((kind for word, kind in _DECLARATIONS.items() if word in declaration), "<f8")
 
 
 def _with_declaration(column: ColumnType, declared: str) -> ColumnType:
-    """Return a column of the type that its table declares, if its values so far could be of it."""
-    if column.kind == "<i8" and "BOOL" in declared:
-        return ColumnType(column.name, "|b1")
-    is_real = any(word in declared for word in ("REAL", "FLOA", "DOUB", "NUM", "DEC"))
-    return ColumnType(column.name, "<f8") if column.kind == "<i8" and is_real else column
+    """Return a column of integers as one of bools or floats if its table declares that."""
+    return ColumnType(column.name, declared) if column.kind == "<i8" and declared in ("|b1", "<f8") else column

@@ -182,8 +182,8 @@ class _Lane:
                     raise
                 if retries == 0:
                     raise DatabaseError(
-                        f"{error}; the last key was {shown(self._key)}, after {self._rows} rows: go on from a state, or give "
-                        "retries="
+                        f"{error}; the last key was {shown(self._key)}, after {self._rows} rows: go on from a state, or "
+                        "give retries="
                     ) from None
             retries -= 1
             self._connection.close()
@@ -212,17 +212,17 @@ class _Lane:
             )
         values = keys.values
         if self._key is not None:
-            before = self._key.encode() if isinstance(self._key, str) else self._key
-            values = np.concatenate([np.array([before], values.dtype), values])
+            last = self._key.encode() if isinstance(self._key, str) else self._key
+            values = np.concatenate([np.array([last], values.dtype), values])
             first -= 1
         # The order of text is that of the database.
         is_same = values[1:] == values[:-1] if values.dtype == object else values[1:] <= values[:-1]
         wrong = np.flatnonzero(is_same)
         if wrong.size:
             row = first + int(wrong[0]) + 1
+            before, key = (key_of(values[int(wrong[0]) + step]) for step in (0, 1))
             raise DataError(
-                f"order_by={name!r} has {shown(values[int(wrong[0]) + 1])} in row {row} after "
-                f"{shown(values[int(wrong[0])])}: it must be unique",
+                f"order_by={name!r} has {shown(key)} in row {row} after {shown(before)}: it must be unique",
                 self._table.database.name,
                 row,
             )

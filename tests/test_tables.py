@@ -585,6 +585,7 @@ def test_a_shuffled_dataset_goes_on_with_other_orders(make: Make) -> None:
     assert orders(reshuffle_each_iteration=False) == [first, first]
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras, of any dataset of unknown size
 def test_keras_trains_on_a_table(make: Make) -> None:
     keras = pytest.importorskip("keras")
     rows = [(k, k % 3, k % 7 * 1.0, "a", b"12345678") for k in range(1000)]

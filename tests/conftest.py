@@ -1,4 +1,4 @@
-"""Fixtures of all tests: the instruction sets to run on, files of records, and real files."""
+"""Fixtures of all tests: the instruction sets to run on, files of records, real files, and a database server."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.helpers import ROOT, Array, WriteFiles, random_records
+from tests.postgres import Postgres, find_programs
 
 settings.register_profile(
     "binfeed", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -91,3 +92,18 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real files: {folder} is missing (set BINFEED_DATA to the folder that has them)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, which takes any password. A test that stops it starts it again."""
+    try:
+        import psycopg  # noqa: F401, PLC0415
+
+        find_programs()
+    except (ImportError, FileNotFoundError) as missing:
+        if os.environ.get("BINFEED_REQUIRE_POSTGRES"):
+            pytest.fail(f"{missing}, but BINFEED_REQUIRE_POSTGRES is set")
+        pytest.skip(str(missing))
+    with Postgres() as server:
+        yield server

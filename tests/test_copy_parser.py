@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta, timezone
 from decimal import Context, Decimal, localcontext
 from math import inf, nan, nextafter, prod
 from typing import Any
@@ -19,6 +21,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.helpers import Array, assert_identical, run_program
+from tests.postgres import Postgres
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 HEADER = SIGNATURE + struct.pack(">iI", 0, 0)
@@ -306,6 +309,143 @@ def test_every_flipped_bit_is_an_error_or_another_value() -> None:
             assert values.dtype == each.values.dtype
             values.tolist()
     assert 0.3 < errors / (8 * len(data)) < 0.9
+
+
+# Streams of servers.
+
+#: What PostgreSQL 15 wrote for three rows of 17 columns: values of each kind, NULL, and values at the ends of ranges.
+WRITTEN = bytes.fromhex(
+    "5047434f50590aff0d0a0000000000000000000011000000010100000002fffe00000004fffffffd00000008000000000000000400000004"
+    "ffffffff000000043fc0000000000008bfb999999999999a0000000e0003000100000004000c0d801ed200000004ffffffff000000080000"
+    "00141dd75fff00000008fffca2fec4d762400000001000000000001e8480ffffffff000000000000001000112233445566778899aabbccdd"
+    "eeff000000056772c3bc6e0000004c0000000200000000000000170000000200000001000000030000000100000004000000010000000400"
+    "0000020000000400000003000000040000000400000004000000050000000400000006000000240000000100000001000002bd0000000200"
+    "000001000000083fe0000000000000ffffffff0000002e0000000100000000000006a400000002000000010000000a0001fffe0000000700"
+    "0a0000000800000000c00000000011ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+    "ffffffffffffffffffffffffffffffffffffffffffffffffffffff00110000000100000000027fff00000004800000000000000880000000"
+    "000000000000000400000000000000047fc0000000000008fff00000000000000000000a0001fffb400000140001000000047fffffff0000"
+    "0008000000000000000000000008800000000000000000000010000000000000000000000000000000000000001000000000000000000000"
+    "000000000000000000000000004c000000020000000000000017000000020000000000000003000000050000000400000007000000040000"
+    "000800000004000000090000000400000000000000040000000000000004ffffffff0000002c0000000100000000000002bd000000020000"
+    "000100000008fff00000000000000000000840080000000000000000002c0000000100000000000006a40000000200000001000000080000"
+    "0000d0000020000000080000000000000000ffff"
+)
+WRITTEN_KINDS = [
+    *("bool", "int16", "int32", "int64", "uint32", "float32", "float64", "numeric", "date", "time", "timestamp"),
+    *("interval", "uuid", "bytes", "int32[]", "float64[]", "numeric[]"),
+]
+
+
+def test_a_stream_that_a_server_wrote() -> None:
+    parser = CopyParser([(f"c{number}", kind) for number, kind in enumerate(WRITTEN_KINDS)])
+    assert parser.feed(WRITTEN) == 3
+    assert parser.is_finished
+    taken = parser.take()
+    for _, valid in taken:
+        assert valid is not None
+        assert valid.tolist() == [True, False, True]
+    expected = [
+        np.array([True, False, False]),
+        np.array([-2, 0, 32767], "i2"),
+        np.array([-3, 0, -(2**31)], "i4"),
+        np.array([4, 0, INT64_MIN]),
+        np.array([4294967295, 0, 0], "u4"),
+        np.array([1.5, 0, nan], "f4"),
+        np.array([-0.1, 0, -inf]),
+        np.array([123456.789, 0, -1e-20]),
+        np.array([10_956, 0, INT64_MAX]),
+        np.array([DAY - 1, 0, 0]),
+        np.array([1_000_000, 0, INT64_MIN]),
+        np.array([2_000_000 - DAY, 0, 0]),
+        np.array([bytes.fromhex("00112233445566778899aabbccddeeff"), bytes(16), bytes(16)], "V16"),
+        np.array(["gr\xfcn".encode(), None, b""], "O"),
+        np.array([[[1, 2, 3], [4, 5, 6]], [[0, 0, 0], [0, 0, 0]], [[7, 8, 9], [0, 0, -1]]], "i4"),
+        np.array([[0.5, nan], [0, 0], [-inf, 3]]),
+        np.array([[1e-7, nan], [0, 0], [inf, 0]]),
+    ]
+    for (values, _), array in zip(taken, expected, strict=True):
+        assert_identical(values, array)
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def as_float(element: Any) -> Any:
+    return nan if element is None else float(element)
+
+
+def elements_as_floats(rows: list[Any]) -> list[Any]:
+    return [elements_as_floats(each) if isinstance(each, list) else as_float(each) for each in rows]
+
+
+def time_of_day(value: time) -> timedelta:
+    return datetime.combine(EPOCH.date(), value) - datetime.combine(EPOCH.date(), time())
+
+
+def since_epoch(value: datetime) -> int:
+    return (value.replace(tzinfo=value.tzinfo or timezone.utc) - EPOCH) // MICROSECOND
+
+
+#: Expressions of i, the number of a row, by kind; and what psycopg's value of each must become.
+SELECTED: list[tuple[str, str, Callable[[Any], Any]]] = [
+    ("bool", "i % 3 = 0", bool),
+    ("int16", "(i * 131 - 32000)::int2", int),
+    ("int32", "i * 7919 - 1000000", int),
+    ("int64", "i::int8 * 1234567890123", int),
+    ("uint32", "(4294967295 - i)::oid", int),
+    ("float32", "(i / 7.0)::float4", np.float32),
+    ("float64", "ln(i + 1.0)::float8", float),
+    ("numeric", "(i * 1234567.891011 - 1e8) / 7", float),
+    ("numeric", "10::numeric ^ (i - 100) * 1.000000000000000111022302462516 / 3", float),
+    ("date", "date '1969-07-20' + i * 97", lambda value: (value - EPOCH.date()).days),
+    ("time", "time '00:00:00.000001' + i * interval '1 minute'", lambda value: time_of_day(value) // MICROSECOND),
+    ("timestamp", "timestamp '1969-12-31 23:59:59.5' + i * interval '1.25 days'", since_epoch),
+    ("timestamp", "timestamptz '2024-02-29 12:00+02' - i * interval '365 days'", since_epoch),
+    ("interval", "i * interval '-3 days 1 hour 0.000001 seconds'", lambda value: value // MICROSECOND),
+    ("uuid", "md5(i::text)::uuid", lambda value: np.void(value.bytes)),
+    ("bytes", "repeat('\u00e9', i % 5)", str.encode),
+    ("bytes", "decode(md5(i::text), 'hex')", bytes),
+    ("bytes", "('column_' || i)::name", str.encode),
+    ("bytes", "json_build_object('i', i)", lambda value: json.dumps(value).replace('"i":', '"i" :').encode()),
+    ("bool[]", "array[i % 2 = 0, i % 3 = 0]", list),
+    ("int16[]", "array[[i, -i], [1, 2]]::int2[]", list),
+    ("int32[]", "array[[[i], [i + 1]]]", list),
+    ("int64[]", "array[i]::int8[]", list),
+    ("float32[]", "array[i / 3.0, null]::float4[]", elements_as_floats),
+    ("float64[]", "'{}'::float8[]", list),
+    ("numeric[]", "array[[i / 3.0, 'NaN'], [null, -i]]", elements_as_floats),
+]
+
+
+@pytest.mark.parametrize("nulls", [False, True])
+def test_every_kind_as_a_server_sends_it(postgres: Postgres, nulls: bool) -> None:
+    import psycopg  # noqa: PLC0415
+
+    # In another row of each column.
+    columns = [
+        f"case when {nulls} and (i + {number}) % 5 = 0 then null else {expression} end as c{number}"
+        for number, (_, expression, _) in enumerate(SELECTED)
+    ]
+    query = f"select {', '.join(columns)} from generate_series(0, 199) as i order by i"
+    parser = CopyParser([(f"c{number}", kind) for number, (kind, _, _) in enumerate(SELECTED)])
+    with psycopg.connect(postgres.url) as connection, connection.cursor() as cursor:
+        rows = cursor.execute(query).fetchall()
+        with cursor.copy(f"copy ({query}) to stdout (format binary)") as copy:
+            for data in copy:
+                parser.feed(data)
+    assert parser.is_finished
+    taken = parser.take()
+    for number, ((values, valid), (_, _, decode)) in enumerate(zip(taken, SELECTED, strict=True)):
+        sent = [row[number] for row in rows]
+        assert len(values) == len(rows)
+        assert (valid is not None) == nulls
+        assert valid is None or valid.tolist() == [each is not None for each in sent]
+        empty = None if values.dtype == object else np.zeros(values.shape[1:], values.dtype)[()]
+        for value, each in zip(values, sent, strict=True):
+            expected = np.empty(values.shape[1:], values.dtype)
+            expected[...] = empty if each is None else decode(each)
+            assert_identical(np.asarray(value, values.dtype), expected)
 
 
 # Values.

@@ -102,7 +102,7 @@ def without_credentials(uri: str) -> tuple[str, list[str]]:
     secrets = []
     matched = re.match(r"(?P<scheme>[\w+.-]+://)(?P<user>[^/@]*?)(:(?P<password>[^/]*))?@(?P<rest>[^@]*)$", uri)
     if matched and matched["password"] is not None:
-        secrets.append(matched["password"])
+        secrets += [matched["password"], *matched["password"].split("@")]  # whichever way a driver takes it
         uri = f"{matched['scheme']}{matched['user']}@{matched['rest']}"
     base, mark, options = uri.partition("?")
     kept = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from binfeed._core import CopyParser
-from binfeed.errors import DatabaseError, shown
+from binfeed.errors import DatabaseError, DataError, shown
 from binfeed.extras import require
 from binfeed.tables import libpq
 from binfeed.tables.columns import BYTES, Block, Column, ColumnType
@@ -136,12 +137,15 @@ class PostgresConnection(Connection):
         statement = f"COPY (\n{query.text}\n) TO STDOUT (FORMAT binary)"
         with (
             self._database.explained("reading"),
+            _named(self._database.name),
             self._connection.cursor() as cursor,
             cursor.copy(statement, query.parameters) as copy,
         ):
-            fed = libpq.fed(parser, self._connection.pgconn, rows) if libpq.functions() else _fed(parser, copy, rows)
-            for _ in fed:
-                yield [Column(values, valid) for values, valid in parser.take(min(rows, parser.feed(b"")))]
+            is_direct = libpq.functions() is not None
+            for _ in libpq.fed(parser, self._connection.pgconn, rows) if is_direct else _fed(parser, copy, rows):
+                yield [Column(values, valid) for values, valid in parser.take()]
+            if not parser.is_finished:
+                raise DatabaseError(f"{self._database.name}: reading: the rows end without their trailer")
 
     def row(self, query: Query) -> Sequence[Any]:
         with self._database.explained("reading"):
@@ -159,6 +163,16 @@ class PostgresConnection(Connection):
     def close(self) -> None:
         with contextlib.suppress(Exception):
             self._connection.close()
+
+
+@contextlib.contextmanager
+def _named(database: str) -> Iterator[None]:
+    """Give the errors of the parser the name of the database, and the row."""
+    try:
+        yield
+    except DataError as error:
+        row = re.match(r"row (\d+)", str(error))
+        raise DataError(str(error), database, int(row[1]) if row else 0) from None
 
 
 def _fed(parser: CopyParser, copy: Any, rows: int) -> Iterator[None]:

@@ -56,7 +56,7 @@ struct CopyValues {
   Allocation<std::uint32_t> sizes;
   // Of arrays: the shape of a row. It is {0} until the first row that is not NULL determines it.
   std::vector<std::int64_t> shape;
-  // For each row, whether it is not NULL; empty if none is.
+  // For each row, 0 if it is NULL, or else 1; empty if no row is NULL.
   std::vector<std::uint8_t> valid;
 };
 
@@ -102,6 +102,7 @@ class CopyParser {
   bool parse_fields(Bytes& bytes);
 
   bool wait_for(std::size_t needed);
+  // Inline, or else `bytes` would have to be in memory.
   void remove(Bytes& bytes, std::size_t count) {
     bytes = bytes.subspan(count);
     offset_ += count;

@@ -243,7 +243,7 @@ def test_null_and_negative_keys_are_in_a_partition(postgres: Postgres, database:
     for partitions in (1, 2, 3, 50):
         reader = bf.from_sql("SELECT * FROM t", postgres.url, "id", partition_on="k", partitions=partitions)
         assert sorted(np.concatenate(list(reader.batches(2))).tolist()) == list(range(len(keys)))
-    with pytest.raises(bf.DataError, match="must be a column of integers, but it has 0.5"):
+    with pytest.raises(bf.DataError, match=r"must be a column of integers, but it has 0\.5"):
         list(bf.from_sql("SELECT 0.5::float8 AS k", postgres.url, partition_on="k").batches(1))
 
 
@@ -278,7 +278,7 @@ def test_mistakes_are_told_by_the_server(postgres: Postgres, ticks: psycopg.Conn
 
 
 def test_a_server_that_is_not_there(postgres: Postgres) -> None:
-    with pytest.raises(bf.DatabaseError, match="connecting: .*refused"):
+    with pytest.raises(bf.DatabaseError, match=r"connecting: .*refused"):
         bf.from_sql("SELECT 1", "postgresql://me:hush@127.0.0.1:1/x")
 
 
@@ -343,7 +343,8 @@ def test_a_lost_connection_names_the_last_key(postgres: Postgres, many: psycopg.
 def terminate_others(postgres: Postgres) -> None:
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE '%COPY%'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE query LIKE '%COPY%' AND pid <> pg_backend_pid()"
         )
 
 
@@ -428,7 +429,8 @@ def test_many_threads_share_a_reader(postgres: Postgres, ticks: psycopg.Connecti
 
 def test_the_difference_of_time_zones_changes_nothing(postgres: Postgres, database: psycopg.Connection[Any]) -> None:
     database.execute(
-        "CREATE TABLE t AS SELECT timestamptz '2024-07-01 12:00:00+02' + g * interval '1 h' AS at FROM generate_series(1, 50) AS g"
+        "CREATE TABLE t AS SELECT timestamptz '2024-07-01 12:00:00+02' + g * interval '1 h' AS at "
+        "FROM generate_series(1, 50) AS g"
     )
     database.execute("ALTER DATABASE postgres SET timezone = 'America/New_York'")
     try:

@@ -259,7 +259,7 @@ def test_null_is_an_error_that_names_column_and_row(make: Make) -> None:
     ) as caught:
         list(reader.batches(10))
     assert caught.value.offset == row
-    with pytest.raises(bf.DataError, match="column 'symbol' is NULL in row .*the feature needs a value"):
+    with pytest.raises(bf.DataError, match=r"column 'symbol' is NULL in row .*the feature needs a value"):
         list(open_ticks(make(name="b"), "symbol").batches(10))
 
 
@@ -369,7 +369,7 @@ def test_connections_are_made_by_uris_and_functions(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     make_sqlite(path, ROWS)
     live = sqlite3.connect(path)
-    with pytest.raises(TypeError, match="or a function that makes a connection.*not a Connection"):
+    with pytest.raises(TypeError, match=r"or a function that makes a connection.*not a Connection"):
         bf.from_sql("SELECT 1", live)  # type: ignore[call-overload]
     live.close()
     for uri, words in [
@@ -513,7 +513,8 @@ def test_types_of_arrow(tmp_path: Path) -> None:
         connection.execute(
             """CREATE TABLE t AS SELECT i::UTINYINT AS u1, i::SMALLINT AS i2, i::UBIGINT AS u8, i::FLOAT AS f4,
             (i * 1.01)::DECIMAL(10, 2) AS d, (i * 123456789012345)::DECIMAL(38, 10) AS big,
-            i % 2 = 0 AS b, DATE '1999-12-31' + i::INT AS day, TIMESTAMP '1969-12-31 23:59:59.999999' + to_days(i::INT) AS ts,
+            i % 2 = 0 AS b, DATE '1999-12-31' + i::INT AS day,
+            TIMESTAMP '1969-12-31 23:59:59.999999' + to_days(i::INT) AS ts,
             TIMESTAMPTZ '2020-01-01 00:00:00+02' AS tz, TIME '01:02:03.5' AS t, to_minutes(i) AS span,
             [i, i + 1, i + 2]::FLOAT[3] AS array, [i, i + 1]::DOUBLE[] AS list, uuid() AS id
             FROM range(5) AS r(i)"""

@@ -77,7 +77,7 @@ std::int64_t microseconds_of(const Interval& interval) {
   if (interval == kMinusInfinity) return kSmallest;
   if (interval.months != 0) {
     fail_copy("an interval of " + counted(std::int64_t{interval.months}, "month") +
-              ", which have no fixed length; select extract(epoch from ...) instead");
+              ": months have no fixed length; select extract(epoch from ...) instead");
   }
   const std::int64_t days = checked_multiply(std::int64_t{interval.days}, kMicrosecondsOfDay, "microseconds of days");
   return checked_add(interval.microseconds, days, "microseconds of an interval");

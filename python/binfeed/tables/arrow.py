@@ -77,8 +77,8 @@ def column_of(array: Any, name: str, source: str, first_row: int) -> Column:
     if types.is_fixed_size_list(type_) or types.is_list(type_) or types.is_large_list(type_):
         return Column(_arrays(array, valid, name, source, first_row), valid)
     raise DatabaseError(
-        f"{source}: column {shown(name)} is of type {type_}, which cannot be read: convert it in the query, such as with "
-        "CAST(... AS text)"
+        f"{source}: column {shown(name)} is of type {type_}, which cannot be read: convert it in the query, such as "
+        "with CAST(... AS text)"
     )
 
 
@@ -165,8 +165,8 @@ def _arrays(array: Any, valid: BoolArray | None, name: str, source: str, first_r
         if wrong.size:
             row = first_row + int(wrong[0])
             raise DataError(
-                f"column {shown(name)} has an array of {sizes[wrong[0]]} in row {row}, but of {size} before: arrays of a "
-                "column must have one length",
+                f"column {shown(name)} has an array of {sizes[wrong[0]]} in row {row}, but of {size} before: arrays "
+                "of a column must have one length",
                 source,
                 row,
             )

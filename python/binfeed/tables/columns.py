@@ -99,8 +99,8 @@ def conformed(column: Column, type_: ColumnType, source: str, first_row: int) ->
         return Column(np.zeros((len(column), *type_.shape), dtype), column.valid)
     if values.shape[1:] != type_.shape:
         raise DataError(
-            f"column {shown(type_.name)} holds arrays of shape {list(type_.shape)}, but of {list(values.shape[1:])} from "
-            f"row {first_row} on",
+            f"column {shown(type_.name)} holds arrays of shape {list(type_.shape)}, but of {list(values.shape[1:])} "
+            f"from row {first_row} on",
             source,
             first_row,
         )

@@ -44,7 +44,7 @@ class Database(ABC):
             yield
         except (DatabaseError, ImportError, KeyboardInterrupt, GeneratorExit):
             raise
-        except Exception as error:  # noqa: BLE001  (each driver has classes of its own)
+        except Exception as error:  # each driver has classes of its own
             if type(error).__module__.startswith("binfeed"):
                 raise
             said = self.redacted(" ".join(str(error).split())) or type(error).__name__
@@ -75,7 +75,7 @@ class Connection(ABC):
         """Return the only row of a query."""
 
     def snapshot(self) -> str | None:
-        """Return the snapshot that this connection reads, for others to read the same; None if there is no such thing."""
+        """Return the snapshot that this connection reads, so that others read it, too; None if there is none."""
         return None
 
     @abstractmethod

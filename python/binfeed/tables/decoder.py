@@ -102,12 +102,13 @@ class TableDecoder:
             else:
                 numeric[name] = made
                 outputs.append(None)
-        plan = plan_features(numeric[None] if None in numeric else numeric, fields)
+        plan = plan_features(numeric.get(None, numeric), fields)
         self._made = fields.made
         self._never_null = {field.source // 2: where for field, where in plan.never_null}
-        for (name, _), (k, text) in ((list(named.items())[k], (k, text)) for k, text in self._texts.items()):
+        names = list(named)
+        for k, text in self._texts.items():
             if text.fill is None:
-                self._never_null[text.number] = name_of(name)
+                self._never_null[text.number] = name_of(names[k])
         planned = iter(plan.outputs)
         self.outputs: Sequence[Output] = [output or next(planned) for output in outputs]
         self._widths = [schema.source_bytes(k) for k in range(len(schema.columns))]

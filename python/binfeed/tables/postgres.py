@@ -107,8 +107,8 @@ class PostgresConnection(Connection):
         if category == "e":
             return BYTES, ""
         raise DatabaseError(
-            f"{self._database.name}: column {shown(name)} is of type {written}, which cannot be read: convert it in the "
-            "query, such as with CAST(... AS text)"
+            f"{self._database.name}: column {shown(name)} is of type {written}, which cannot be read: convert it in "
+            "the query, such as with CAST(... AS text)"
         )
 
     def _column_type(self, query: Query, name: str, kind: str, note: str) -> ColumnType:

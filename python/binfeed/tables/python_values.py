@@ -97,8 +97,8 @@ def _type_of_value(name: str, value: Any, source: str, row: int) -> ColumnType:
         kind, note, _ = _CONVERSIONS[type(value)]
         return ColumnType(name, kind, (), note)
     raise DataError(
-        f"column {shown(name)} has {shown(value)} in row {row}, a {type(value).__name__}, which cannot be read: convert it "
-        "in the query",
+        f"column {shown(name)} has {shown(value)} in row {row}, a {type(value).__name__}, which cannot be read: "
+        "convert it in the query",
         source,
         row,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import Any, Union
 from binfeed.errors import shown
 
 #: Values for the placeholders of a query, in the style of its driver.
-Parameters = Union[Sequence[Any], Mapping[str, Any], None]
+Parameters = Union[Sequence[Any], Mapping[str, Any], None]  # noqa: UP007  (evaluated on Python 3.10 as well)
 
 #: The statements that only read.
 _READING = ("SELECT", "WITH", "VALUES", "TABLE", "FROM")
@@ -75,6 +76,6 @@ def parts_of(query: Query, column: str, low: int | None, high: int | None, parts
         return [query]
     name = quoted(column)
     conditions = [f"{name} < {cuts[0]} OR {name} IS NULL"]
-    conditions += [f"{name} >= {first} AND {name} < {end}" for first, end in zip(cuts, cuts[1:], strict=False)]
+    conditions += [f"{name} >= {first} AND {name} < {end}" for first, end in itertools.pairwise(cuts)]
     conditions.append(f"{name} >= {cuts[-1]}")
     return [selected(query, rest=f"WHERE {condition}") for condition in conditions]

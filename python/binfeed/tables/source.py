@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, overload
 
 from binfeed._core import default_instruction_set
-from binfeed.errors import DatabaseError, DataError, checked_keywords, shown, suggestion
+from binfeed.errors import DataError, checked_keywords, shown, suggestion
 from binfeed.features import Feature, as_features
 from binfeed.layout import LayoutLike
 from binfeed.numbers import flag, non_negative, positive
@@ -17,7 +16,6 @@ from binfeed.reader import Reader
 from binfeed.records import RecordSamples
 from binfeed.tables import cache as caches
 from binfeed.tables.columns import ColumnType
-from binfeed.tables.connect import find_database
 from binfeed.tables.database import Connection, Database
 from binfeed.tables.decoder import TableDecoder
 from binfeed.tables.query import Parameters, Query, as_query, quoted, selected
@@ -114,6 +112,8 @@ def from_sql(
         FeatureError: naming the feature that does not fit its column, or a column that the query does not have.
         ImportError: without the driver: ``pip install 'binfeed[sql]'``.
     """
+    from binfeed.tables.connect import find_database  # noqa: PLC0415  (drivers are imported when used)
+
     asked = as_query(query, parameters)
     rows = positive("rows_per_fetch", rows_per_fetch)
     again = non_negative("retries", retries)
@@ -159,9 +159,7 @@ def _cached(
     source = os.fsencode(cached.path.absolute())
     samples = RecordSamples([source], cached.layout, features, None, default_instruction_set())
     for field, where in samples.plan.never_null:
-        row = next(
-            (row for name, row in cached.nulls.items() if name == field.name.split(".")[0] or name == field.name), None
-        )
+        row = cached.nulls.get(table.columns[schema.number_of(field.name)].name)
         if row is not None:
             raise DataError(
                 f"column {shown(field.name)} is NULL in row {row}, but {where} needs a value: add .fill(...) or "

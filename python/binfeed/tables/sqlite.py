@@ -7,7 +7,6 @@ import sqlite3
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from binfeed.errors import DatabaseError
 from binfeed.extras import require
@@ -85,15 +84,15 @@ class SqliteConnection(AdbcConnection):
 
     def _declared_kinds(self, query: Query) -> dict[str, str]:
         """Return the kinds of columns that tables declare; none for a query with parameters, which no view has."""
-        with contextlib.closing(sqlite3.connect(self._database.uri, uri=True)) as connection:
-            with contextlib.suppress(sqlite3.Error):
-                connection.execute(f"CREATE TEMP VIEW binfeed_rows AS {query.text}")
-                rows = connection.execute("PRAGMA table_info(binfeed_rows)").fetchall()
-                return {row[1]: _kind_of(row[2].upper()) for row in rows if row[2]}
+        opened = contextlib.closing(sqlite3.connect(self._database.uri, uri=True))
+        with opened as connection, contextlib.suppress(sqlite3.Error):
+            connection.execute(f"CREATE TEMP VIEW binfeed_rows AS {query.text}")
+            rows = connection.execute("PRAGMA table_info(binfeed_rows)").fetchall()
+            return {row[1]: _kind_of(row[2].upper()) for row in rows if row[2]}
         return {}
 
 
-#: The words of declarations and the kinds that they stand for: those of https://sqlite.org/datatype3.html, and bools.
+#: The words of declarations and the kinds that they stand for: SQLite's rules (Datatypes In SQLite, 3.1), and bools.
 _DECLARATIONS = {
     "BOOL": "|b1",
     "INT": "<i8",

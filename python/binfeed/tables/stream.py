@@ -10,9 +10,8 @@ import datetime
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +19,9 @@ from binfeed.errors import DatabaseError, DataError, shown
 from binfeed.tables.columns import BYTES, Array, Block, Column, ColumnType, conformed, joined, rows_of
 from binfeed.tables.database import Connection, Database
 from binfeed.tables.query import Query, parts_of, quoted, selected
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 
@@ -182,8 +184,8 @@ class _Lane:
                     raise
                 if retries == 0:
                     raise DatabaseError(
-                        f"{error}; the last key was {shown(self._key)}, after {self._rows} rows: go on from a state, or "
-                        "give retries="
+                        f"{error}; the last key was {shown(self._key)}, after {self._rows} rows: go on from a "
+                        "state, or give retries="
                     ) from None
             retries -= 1
             self._connection.close()
@@ -260,6 +262,8 @@ def in_turn(lanes: Sequence[Generator[T]]) -> Generator[T]:
     if len(lanes) == 1:
         yield from lanes[0]
         return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (slow to import)
+
     with ThreadPoolExecutor(len(lanes), thread_name_prefix="binfeed-lane") as pool:
         waiting: deque[tuple[Generator[T], Future[T | None]]]
         waiting = deque((lane, pool.submit(next, lane, None)) for lane in lanes)

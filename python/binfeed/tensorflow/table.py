@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from binfeed.numbers import MAX_SIZE, non_negative, whole
-from binfeed.tables.reader import Pass
+from binfeed.tables.passes import Pass
 from binfeed.tables.stream import Epoch
 from binfeed.tensorflow.elements import elements_of
 from binfeed.tensorflow.generator import iteration_number

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from binfeed.tables import libpq
 
-from tests.helpers import assert_identical
+from tests.helpers import assert_identical, run_program
 from tests.postgres import Postgres
 
 if TYPE_CHECKING:
@@ -401,6 +401,25 @@ def test_iterations_that_are_given_up_close_their_connections(
     ).fetchone()
     assert row is not None
     assert row[0] <= 1  # a backend may take a moment to end
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_ctrl_c_ends_a_slow_query(postgres: Postgres, partitions: int) -> None:
+    program = """
+        import sys, threading, time, signal, os
+        import binfeed as bf
+        query = "SELECT g AS id, pg_sleep(CASE WHEN g > 50 THEN 100 END) IS NULL FROM generate_series(1, 100) AS g"
+        url, partitions = sys.argv[1], int(sys.argv[2])
+        reader = bf.from_sql(query, url, partition_on="id", partitions=partitions, rows_per_fetch=1)
+        threading.Timer(1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        start = time.monotonic()
+        try:
+            list(reader.batches(1))
+        except KeyboardInterrupt:
+            print(time.monotonic() - start < 10)
+    """
+    result = run_program(program, postgres.url, partitions)
+    assert result.stdout.split() == ["True"], result.stderr
 
 
 def test_tf_data_reads_partitions(postgres: Postgres, ticks: psycopg.Connection[Any], way: str) -> None:

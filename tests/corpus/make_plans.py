@@ -16,6 +16,7 @@ from typing import Any
 import binfeed as bf
 import numpy as np
 from binfeed.element_types import OUTPUT_TYPES
+from binfeed.layout import nullable
 from binfeed.schedule import make_schedule
 
 from tests.helpers import random_records
@@ -57,6 +58,14 @@ OPERATIONS = {
     "concat": bf.concat("x", "price", X.div(3)),
     "codes": bf.field("code").codes({b"ab": 1, b"cd": 2}, default=7),
 }
+#: Operations on values that may be absent.
+NULLS = {
+    "fill": X.fill(3).scale(2),
+    "fill-after": bf.concat(X.scale(2), "price").fill(0.5),
+    "fill-bytes": bf.field("code").fill("ab"),
+    "is_missing": X.is_missing(),
+    "is_missing-float": bf.field("price").is_missing(-1),
+}
 RECORD = {"x": "(3,4)u1", "price": ">f4", "code": "S2"}
 TOKEN = bf.field("value").cast("int32")
 WINDOWS: dict[bf.Window, Any] = {
@@ -89,6 +98,9 @@ def plans() -> Iterator[tuple[str, bytes]]:
         yield f"window-{number}", plan_of("<u2", features, window=window)
     for number, order in enumerate(ORDERS):
         yield f"order-{number}", plan_of("<u2", None, **order)
+    layout = nullable(bf.Layout({**RECORD, "a": "?", "b": "?"}), {"x": "a", "price": "b", "code": "a"})
+    for name, feature in NULLS.items():
+        yield f"null-{name}", plan_of(layout, {name: feature})
     yield "frame", plan_of(bf.Layout("<u4", header_bytes=5, footer_bytes=3))
 
 

@@ -83,7 +83,7 @@ def write(path: Path, table: Table, schema: Schema) -> Cached:
         writer = _Spool(spool, table, schema)
         opened = Epoch(table, table.rows_per_fetch, None)
         try:
-            for block in in_turn([opened.read(lane) for lane in range(opened.lanes)]):
+            for block in in_turn([opened.read(lane) for lane in range(opened.lanes)], opened.interrupt):
                 writer.add(block)
         finally:
             opened.close()

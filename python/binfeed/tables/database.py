@@ -83,6 +83,10 @@ class Connection(ABC):
         """Return a query to which ``condition`` is added; its ``{}`` becomes a placeholder, bound to ``key``."""
 
     @abstractmethod
+    def interrupt(self) -> None:
+        """Have a read in another thread fail soon. A hint: not every driver can do that."""
+
+    @abstractmethod
     def close(self) -> None:
         """Close it, whatever it is doing."""
 

@@ -79,6 +79,10 @@ class DuckdbConnection(Connection):
         parameters, placeholder = with_value(query.parameters, key, "?", "$binfeed_key")
         return Query(selected(query, rest=condition.format(placeholder)).text, parameters)
 
+    def interrupt(self) -> None:
+        with contextlib.suppress(Exception):
+            self._connection.interrupt()
+
     def close(self) -> None:
         with contextlib.suppress(Exception):
             self._connection.close()

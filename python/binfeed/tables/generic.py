@@ -72,6 +72,10 @@ class DbApiConnection(Connection):
             parameters, placeholder = with_value(query.parameters, key, "?", ":binfeed_key")
         return Query(selected(query, rest=condition.format(placeholder)).text, parameters)
 
+    def interrupt(self) -> None:
+        with contextlib.suppress(Exception):
+            self._connection.interrupt()  # of SQLite
+
     def close(self) -> None:
         with contextlib.suppress(Exception):
             self._connection.close()
@@ -116,6 +120,10 @@ class AdbcConnection(Connection):
     def with_key(self, query: Query, condition: str, key: Any) -> Query:
         parameters, placeholder = with_value(query.parameters, key, "?", ":binfeed_key")
         return Query(selected(query, rest=condition.format(placeholder)).text, parameters)
+
+    def interrupt(self) -> None:
+        with contextlib.suppress(Exception):
+            self._connection.adbc_cancel()
 
     def close(self) -> None:
         with contextlib.suppress(Exception):

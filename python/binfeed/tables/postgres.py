@@ -49,6 +49,8 @@ _KINDS = {
     1231: ("numeric[]", ""),
 }
 _DTYPES = {"date": "<i8", "time": "<i8", "timestamp": "<i8", "interval": "<i8", "numeric": "<f8", "uuid": "|V16"}
+#: How long a server may take to cancel a query.
+_CANCEL_SECONDS = 5
 #: Rows that are parsed together.
 _MESSAGES = 1024
 #: The shape of a column's arrays is that of the first of this many rows that are not NULL.
@@ -159,6 +161,10 @@ class PostgresConnection(Connection):
         text = query.text if query.parameters is not None else query.text.replace("%", "%%")
         parameters, placeholder = with_value(query.parameters, key, "%s", "%(binfeed_key)s")
         return Query(selected(Query(text), rest=condition.format(placeholder)).text, parameters)
+
+    def interrupt(self) -> None:
+        with contextlib.suppress(Exception):
+            self._connection.cancel_safe(timeout=_CANCEL_SECONDS)
 
     def close(self) -> None:
         with contextlib.suppress(Exception):

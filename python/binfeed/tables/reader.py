@@ -196,7 +196,7 @@ def _batches_of(made: Pass) -> Generator[Batch]:
 def _batches_of_epoch(made: Pass, opened: Epoch, epoch: int) -> Iterator[Batch]:
     has_keys = made.table.order_by is not None
     lanes = [made.read(opened, epoch, lane) for lane in made.lane_order(epoch, opened.lanes)]
-    batches = _rebatched(in_turn(lanes), made.batch_size, made.drop_remainder)
+    batches = _rebatched(in_turn(lanes, opened.interrupt), made.batch_size, made.drop_remainder)
     previous: list[Array] | None = None
     for arrays in batches:  # one batch late, since the last of an epoch leads to the next epoch
         if previous is not None:

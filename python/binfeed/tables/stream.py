@@ -9,8 +9,9 @@ from __future__ import annotations
 import datetime
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -95,6 +96,7 @@ class Epoch:
         self._lock = threading.Lock()
         self._rows_given = 0
         self._connections: list[Connection | None] = []
+        self._reading: list[_Lane] = []
         try:
             self._lanes = self._open(after)
         except BaseException:
@@ -127,6 +129,7 @@ class Epoch:
         if connection is None:
             raise RuntimeError(f"lane {lane} is read already, or the epoch is closed")
         reading = _Lane(self._table, connection, self._lanes[lane])
+        self._reading.append(reading)
         try:
             for block in regrouped(reading.blocks(), self._rows):
                 with self._lock:
@@ -141,6 +144,11 @@ class Epoch:
         finally:
             reading.close()
 
+    def interrupt(self) -> None:
+        """Have lanes that wait for the database fail soon, where the driver can do that."""
+        for reading in self._reading:
+            reading.interrupt()
+
     def close(self) -> None:
         """Close the connections of lanes that were not read."""
         with self._lock:
@@ -154,7 +162,8 @@ def _bounds(table: Table, connection: Connection) -> tuple[int | None, int | Non
     column = quoted(str(table.partition_on))
     low, high = connection.row(selected(table.query, f"MIN({column}), MAX({column})"))
     for bound in (low, high):
-        if bound is not None and int(bound) != bound:
+        is_whole = isinstance(bound, int | Decimal | None) and (bound is None or int(bound) == bound)
+        if not is_whole:
             raise DataError(
                 f"partition_on={table.partition_on!r} must be a column of integers, but it has {shown(bound)}",
                 table.database.name,
@@ -172,6 +181,7 @@ class _Lane:
         self._query = query
         self._rows = 0
         self._key: Key | None = None
+        self._is_interrupted = False
 
     def blocks(self) -> Iterator[Block]:
         retries = self._table.retries
@@ -180,7 +190,7 @@ class _Lane:
                 yield from self._read()
                 return
             except DatabaseError as error:
-                if self._table.order_by is None or self._key is None:
+                if self._table.order_by is None or self._key is None or self._is_interrupted:
                     raise
                 if retries == 0:
                     raise DatabaseError(
@@ -214,7 +224,7 @@ class _Lane:
             )
         values = keys.values
         if self._key is not None:
-            last = self._key.encode() if isinstance(self._key, str) else self._key
+            last = self._key.encode(errors="surrogateescape") if isinstance(self._key, str) else self._key
             values = np.concatenate([np.array([last], values.dtype), values])
             first -= 1
         # The order of text is that of the database.
@@ -230,13 +240,17 @@ class _Lane:
             )
         self._key = key_of(values[-1])
 
+    def interrupt(self) -> None:
+        self._is_interrupted = True
+        self._connection.interrupt()
+
     def close(self) -> None:
         self._connection.close()
 
 
 def key_of(value: Any) -> Key:
     """Return a value of a column that orders rows as states keep it."""
-    return value.decode() if isinstance(value, bytes) else int(value)
+    return value.decode(errors="surrogateescape") if isinstance(value, bytes) else int(value)
 
 
 def regrouped(blocks: Iterator[Block], rows: int) -> Iterator[Block]:
@@ -257,8 +271,11 @@ def regrouped(blocks: Iterator[Block], rows: int) -> Iterator[Block]:
         yield joined(pending)
 
 
-def in_turn(lanes: Sequence[Generator[T]]) -> Generator[T]:
-    """Yield an item of each lane in turn. Each lane makes the next of its items meanwhile, in a thread of its own."""
+def in_turn(lanes: Sequence[Generator[T]], interrupt: Callable[[], None]) -> Generator[T]:
+    """Yield an item of each lane in turn. Each lane makes the next of its items meanwhile, in a thread of its own.
+
+    If that ends early, ``interrupt`` is called to end what the lanes wait for.
+    """
     if len(lanes) == 1:
         yield from lanes[0]
         return
@@ -275,6 +292,8 @@ def in_turn(lanes: Sequence[Generator[T]]) -> Generator[T]:
                     waiting.append((lane, pool.submit(next, lane, None)))
                     yield item
         finally:
+            if waiting:
+                interrupt()
             for lane, future in waiting:
                 future.exception()  # a generator cannot be closed while it runs
                 lane.close()

@@ -6,6 +6,7 @@ import datetime
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from binfeed.tables.query import Query, parts_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers import assert_identical
+from tests.helpers import assert_identical, run_program
 
 duckdb = pytest.importorskip("duckdb", reason="the extra 'sql' is not installed")
 pytest.importorskip("adbc_driver_sqlite", reason="the extra 'sql' is not installed")
@@ -673,6 +674,42 @@ def test_a_damaged_cache_is_made_again(make: Make, tmp_path: Path) -> None:
         path.write_bytes(damaged)
         np.testing.assert_array_equal(open_ticks(uri, "id", cache=folder)[:], whole)
         assert path.read_bytes() == content
+
+
+def test_processes_may_write_the_same_cache(make: Make, tmp_path: Path) -> None:
+    program = """
+        import sys
+        import binfeed as bf
+        for _ in range(5):
+            reader = bf.from_sql("SELECT id FROM ticks", sys.argv[1], "id", cache=sys.argv[2], refresh=True)
+            assert sorted(reader[:].tolist()) == list(range(-500, 2500))
+    """
+    uri = make()
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(lambda _: run_program(program, uri, tmp_path / "cache"), range(3)))
+    assert [result.stderr for result in results] == [""] * 3
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_memory_does_not_grow_with_the_table(make: Make) -> None:
+    program = """
+        import resource, sys
+        import binfeed as bf
+        def peak():
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        query = "SELECT a.id, b.price, b.packed FROM ticks AS a, ticks AS b LIMIT 1000000"
+        features = {"id": "id", "price": bf.field("price").fill(0), "packed": "packed"}
+        reader = bf.from_sql(query, sys.argv[1], features, layouts={"packed": "<u8"}, rows_per_fetch=1000)
+        batches = reader.batches(1000)
+        for _ in range(50):
+            next(batches)
+        before = peak()
+        assert sum(len(batch["id"]) for batch in batches) == 950_000
+        print(peak() - before)
+    """
+    result = run_program(program, make())
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) < 20_000  # KB; the rows have 24 MB
 
 
 def test_a_cache_that_fails_leaves_nothing(make: Make, tmp_path: Path) -> None:

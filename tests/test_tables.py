@@ -640,7 +640,7 @@ def test_a_cache_is_found_again(make: Make, tmp_path: Path, monkeypatch: pytest.
     uri, folder = make(), tmp_path / "cache"
     written = []
     write = cache.write
-    monkeypatch.setattr(cache, "write", lambda *arguments: written.append(1) or write(*arguments))
+    monkeypatch.setattr(cache, "write", lambda *arguments, **options: written.append(1) or write(*arguments, **options))
 
     def open_(query: str = "SELECT id, n FROM ticks WHERE n >= ?", parameters: Any = (0,), **options: Any) -> Any:
         return bf.from_sql(query, uri, "id", parameters=parameters, cache=folder, **options)
@@ -680,15 +680,16 @@ def test_processes_may_write_the_same_cache(make: Make, tmp_path: Path) -> None:
     program = """
         import sys
         import binfeed as bf
-        for _ in range(5):
-            reader = bf.from_sql("SELECT id FROM ticks", sys.argv[1], "id", cache=sys.argv[2], refresh=True)
+        for number in range(5):
+            query = f"SELECT id, {number} AS number FROM ticks"
+            reader = bf.from_sql(query, sys.argv[1], "id", cache=sys.argv[2])
             assert sorted(reader[:].tolist()) == list(range(-500, 2500))
     """
     uri = make()
     with ThreadPoolExecutor(3) as pool:
         results = list(pool.map(lambda _: run_program(program, uri, tmp_path / "cache"), range(3)))
     assert [result.stderr for result in results] == [""] * 3
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert len(list((tmp_path / "cache").iterdir())) == 5
 
 
 def test_memory_does_not_grow_with_the_table(make: Make) -> None:

@@ -71,8 +71,11 @@ def find(path: Path, schema: Schema) -> Cached | None:
     return Cached(path, records.layout(_header_bytes(size)), header["nulls"]) if is_whole else None
 
 
-def write(path: Path, table: Table, schema: Schema) -> Cached:
+def write(path: Path, table: Table, schema: Schema, *, replaces: bool) -> Cached:
     """Read all rows of a table, and write them at ``path``, which exists only once it is whole.
+
+    Unless it ``replaces``, a file that another process has written there in the meantime stays and is returned, since
+    somebody may be reading it.
 
     Raises:
         DataError: naming column and row, if a value cannot be kept, or if there are no rows.
@@ -103,8 +106,23 @@ def write(path: Path, table: Table, schema: Schema) -> Cached:
             file.write(records.pack(values, valid).tobytes())
         file.flush()
         os.fsync(file.fileno())
+        if not replaces and _is_taken(path, file.name):
+            others = find(path, schema)
+            if others is not None:
+                return others
         Path(file.name).replace(path)
     return Cached(path, records.layout(_header_bytes(len(header))), writer.nulls)
+
+
+def _is_taken(path: Path, new: str) -> bool:
+    """Give the file ``new`` the name ``path`` as well, unless there is such a file already."""
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        return True
+    except OSError:  # a file system without links
+        return path.exists()
+    return False
 
 
 def _header_bytes(text_bytes: int) -> int:

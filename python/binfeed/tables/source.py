@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, TypedDict, overload
 
 from binfeed._core import default_instruction_set
-from binfeed.errors import DataError, checked_keywords, shown, suggestion
+from binfeed.errors import DataError, checked_keywords, options_of, shown, suggestion
 from binfeed.features import Feature, as_features
 from binfeed.layout import LayoutLike
 from binfeed.numbers import flag, non_negative, positive
@@ -23,58 +23,100 @@ from binfeed.tables.reader import TableReader
 from binfeed.tables.schema import Schema, as_layouts
 from binfeed.tables.stream import Table, can_order
 
-_ROWS_PER_FETCH = 32_768
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Features = Mapping[str, "Feature | str"] | Feature | str | None
+#: A URI, or a function that connects.
+Connectable = str | Callable[[], Any]
 
 
-@overload
-def from_sql(
+class QueryOptions(TypedDict, total=False):
+    """The types of :func:`make_table`'s options, for :func:`from_sql`, which passes them on."""
+
+    parameters: Parameters
+    layouts: Mapping[str, LayoutLike] | None
+    partition_on: str | None
+    partitions: int | None
+    order_by: str | None
+    rows_per_fetch: int
+    retries: int
+
+
+def make_table(
     query: str,
-    connection: str | Callable[[], Any],
-    features: Features = None,
+    connection: Connectable,
     *,
     parameters: Parameters = None,
     layouts: Mapping[str, LayoutLike] | None = None,
     partition_on: str | None = None,
     partitions: int | None = None,
     order_by: str | None = None,
-    rows_per_fetch: int = _ROWS_PER_FETCH,
+    rows_per_fetch: int = 32_768,
     retries: int = 0,
+) -> tuple[Table, Schema]:
+    """Check the arguments that :func:`from_sql` documents, and ask the database which columns there are."""
+    from binfeed.tables.connect import find_database  # noqa: PLC0415  (drivers are imported when used)
+
+    asked = as_query(query, parameters)
+    rows = positive("rows_per_fetch", rows_per_fetch)
+    again = non_negative("retries", retries)
+    _check_order(partition_on, partitions, order_by, again)
+    known_layouts = as_layouts(layouts)
+    database = find_database(connection)
+    opened = database.connect()
+    try:
+        columns = opened.describe(asked, rows)
+        names = [column.name for column in columns]
+        _check_column("partition_on", partition_on, names)
+        _check_column("order_by", order_by, names)
+        if order_by is not None:
+            _check_keys(opened, database, asked, columns[names.index(order_by)])
+    finally:
+        opened.close()
+    table = Table(
+        database=database,
+        query=asked,
+        columns=columns,
+        partition_on=partition_on,
+        partitions=1 if partition_on is None else 2 if partitions is None else positive("partitions", partitions),
+        order_by=None if order_by is None else names.index(order_by),
+        rows_per_fetch=rows,
+        retries=again,
+    )
+    return table, Schema(columns, known_layouts)
+
+
+@overload
+def from_sql(
+    query: str,
+    connection: Connectable,
+    features: Features = None,
+    *,
     cache: None = None,
     refresh: bool = False,
+    **options: Unpack[QueryOptions],
 ) -> TableReader[Any]: ...
 @overload
 def from_sql(
     query: str,
-    connection: str | Callable[[], Any],
+    connection: Connectable,
     features: Features = None,
     *,
-    parameters: Parameters = None,
-    layouts: Mapping[str, LayoutLike] | None = None,
-    partition_on: str | None = None,
-    partitions: int | None = None,
-    order_by: str | None = None,
-    rows_per_fetch: int = _ROWS_PER_FETCH,
-    retries: int = 0,
     cache: str | os.PathLike[str],
     refresh: bool = False,
+    **options: Unpack[QueryOptions],
 ) -> Reader[Any]: ...
 @checked_keywords
+@options_of(make_table)
 def from_sql(
     query: str,
-    connection: str | Callable[[], Any],
+    connection: Connectable,
     features: Features = None,
     *,
-    parameters: Parameters = None,
-    layouts: Mapping[str, LayoutLike] | None = None,
-    partition_on: str | None = None,
-    partitions: int | None = None,
-    order_by: str | None = None,
-    rows_per_fetch: int = _ROWS_PER_FETCH,
-    retries: int = 0,
     cache: str | os.PathLike[str] | None = None,
     refresh: bool = False,
+    **options: Unpack[QueryOptions],
 ) -> TableReader[Any] | Reader[Any]:
     """Open the rows of a query, as samples.
 
@@ -112,37 +154,9 @@ def from_sql(
         FeatureError: naming the feature that does not fit its column, or a column that the query does not have.
         ImportError: without the driver: ``pip install 'binfeed[sql]'``.
     """
-    from binfeed.tables.connect import find_database  # noqa: PLC0415  (drivers are imported when used)
-
-    asked = as_query(query, parameters)
-    rows = positive("rows_per_fetch", rows_per_fetch)
-    again = non_negative("retries", retries)
-    _check_order(partition_on, partitions, order_by, again)
-    known_layouts = as_layouts(layouts)
-    database = find_database(connection)
-    opened = database.connect()
-    try:
-        columns = opened.describe(asked, rows)
-        names = [column.name for column in columns]
-        _check_column("partition_on", partition_on, names)
-        _check_column("order_by", order_by, names)
-        if order_by is not None:
-            _check_keys(opened, database, asked, columns[names.index(order_by)])
-    finally:
-        opened.close()
-    schema = Schema(columns, known_layouts)
-    table = Table(
-        database=database,
-        query=asked,
-        columns=columns,
-        partition_on=partition_on,
-        partitions=1 if partition_on is None else 2 if partitions is None else positive("partitions", partitions),
-        order_by=None if order_by is None else names.index(order_by),
-        rows_per_fetch=rows,
-        retries=again,
-    )
+    table, schema = make_table(query, connection, **options)
     checked = as_features(features, schema)
-    decoder = TableDecoder(checked, schema, database.name)  # so that mistakes show before anything is read
+    decoder = TableDecoder(checked, schema, table.database.name)  # so that mistakes show before anything is read
     if cache is None:
         if flag("refresh", refresh):
             raise ValueError("refresh= is for a cache: give cache= as well")
@@ -155,7 +169,7 @@ def _cached(
 ) -> Reader[Any]:
     path = caches.path_of(folder, table, schema)
     found = None if is_stale else caches.find(path, schema)
-    cached = found or caches.write(path, table, schema)
+    cached = found or caches.write(path, table, schema, replaces=is_stale)
     source = os.fsencode(cached.path.absolute())
     samples = RecordSamples([source], cached.layout, features, None, default_instruction_set())
     for field, where in samples.plan.never_null:

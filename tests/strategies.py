@@ -531,7 +531,7 @@ OPERATIONS: dict[str, tuple[Callable[[Draft], bool], Callable[[st.DrawFn, Draft]
     "fill": (_is_compared, _fill),
     "is_missing": (_is_compared, _is_missing),
     "bits": (lambda draft: draft.is_int, _bits),
-    "codes": (lambda draft: draft.type in ("int8", "uint8") or draft.type.startswith("S"), _codes),
+    "codes": (lambda draft: "int" in draft.type or draft.type.startswith("S"), _codes),
     "one_hot": (lambda draft: draft.is_number and not draft.is_concat, _one_hot),
     "reshape": (lambda draft: True, _reshape),
     "transpose": (lambda draft: draft.is_field and not draft.is_concat, _transpose),

@@ -221,6 +221,17 @@ def test_operations_that_keep_the_dtype(source: str, instruction_set: str) -> No
         assert reader[:].any()
 
 
+@pytest.mark.parametrize("dtype", ["S1", "S2", "S7", "S8", "S9", "S16", "S40", "<i2", ">u4", "<i8", ">u8", "u1"])
+def test_codes_of_many_keys(dtype: str, instruction_set: str) -> None:
+    random = np.random.default_rng(4)
+    pool = np.frombuffer(random.bytes(3000 * np.dtype(dtype).itemsize), dtype)
+    values = random.choice(pool, 10_000)
+    codes = {key: number for number, key in enumerate(pool[:2000].tolist())}
+    with open_with(values.tobytes(), dtype, bf.field("value").codes(codes, default=-5), instruction_set) as reader:
+        expected = [codes.get(value, -5) for value in values.tolist()]
+        assert reader[:].tolist() == expected
+
+
 def test_codes_and_one_hot(instruction_set: str) -> None:
     layout = bf.Layout({"side": "S1", "sides": "(2,3)S1", "word": "S4", "small": "i1", "class": "<u2"})
     records = raw_records(layout, 300)

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "binfeed/instruction_set.h"
 #include "binfeed/program_bytes.h"
 #include "binfeed/status.h"
+#include "code_table.h"
 #include "load.h"
 #include "pass.h"
 #include "quotient.h"
@@ -274,10 +276,6 @@ class Lowering {
     return pass;
   }
 
-  void require_native() const {
-    require(!value_.is_swapped, "an operation on bytes got values in the other byte order");
-  }
-
   // Afterwards the values are in the machine's byte order, even if they already had the type.
   void cast_to(ElementType to) {
     if (to != value_.type || value_.is_swapped) convert(to);
@@ -456,14 +454,13 @@ class Lowering {
     apply(entry_of(kernels_.bits), shapes_[number].type, field);
   }
 
-  void lower(const Codes& codes, std::size_t) {
-    require_native();
+  void lower(const Codes& codes, std::size_t number) {
+    make_native();
     close_gaps();
-    value_.elements /= codes.key_bytes;
-    const auto loop = [look_up = kernels_.codes, codes](const Block& block) {
-      look_up(block, {codes.keys.data(), codes.codes.data(), codes.keys.size(), codes.key_bytes, codes.otherwise});
-    };
-    add_pass(loop, value_.elements, codes.key_bytes, element_bytes(ElementType::kInt32));
+    value_.elements = shapes_[number].elements;
+    const auto table = std::make_shared<const CodeTable>(codes);
+    add_pass([table](const Block& block) { table->look_up(block); }, value_.elements, codes.key_bytes,
+             element_bytes(ElementType::kInt32));
     become(ElementType::kInt32);
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <span>
 
 #include "binfeed/checked.h"
@@ -60,14 +61,18 @@ class Inference {
     return {integer_type(width / 8, bits.is_signed), in_.elements};
   }
   ValueShape operator()(const Codes& codes) const {
-    require(codes.key_bytes >= 1 && codes.key_bytes <= 8 && element_bytes(in_.type) == 1 &&
-                in_.elements % codes.key_bytes == 0,
-            "keys of " + std::to_string(codes.key_bytes) + " bytes do not fit their field, or are not of 1 to 8 bytes");
-    require(in_.type != ElementType::kBool, "bools have no codes");
-    require(codes.keys.size() == codes.codes.size(),
-            std::to_string(codes.keys.size()) + " keys need as many codes, not " + std::to_string(codes.codes.size()));
-    require(std::is_sorted(codes.keys.begin(), codes.keys.end()), "keys must be in ascending order");
-    return {ElementType::kInt32, in_.elements / codes.key_bytes};
+    const ElementType type = value_type(in_.type);
+    require(is_integer(type), "only bytes and integers have codes, not " + std::string(element_name(type)));
+    const std::uint64_t bytes = element_bytes(type);
+    const bool fits =
+        bytes == 1 ? codes.key_bytes > 0 && in_.elements % codes.key_bytes == 0 : codes.key_bytes == bytes;
+    require(fits, "keys of " + std::to_string(codes.key_bytes) + " bytes do not fit their field");
+    const std::uint64_t words = (codes.key_bytes - 1) / 8 + 1;
+    require(codes.keys.size() == checked_multiply(codes.codes.size(), words, "words of keys"),
+            std::to_string(codes.keys.size()) + " words of keys do not fit " + std::to_string(codes.codes.size()) +
+                " codes");
+    require(codes.codes.size() < std::numeric_limits<std::uint32_t>::max(), "there can be at most 2^32 - 2 codes");
+    return {ElementType::kInt32, bytes == 1 ? in_.elements / codes.key_bytes : in_.elements};
   }
   ValueShape operator()(const OneHot& one_hot) const {
     require(one_hot.depth > 0, "a one_hot must have at least one class");
@@ -81,6 +86,8 @@ class Inference {
     require(in_.type != ElementType::kBool, "bools are neither clipped nor filled");
     return {value_type(in_.type), in_.elements};
   }
+
+  static bool is_integer(ElementType type) { return type >= ElementType::kInt8 && type <= ElementType::kUint64; }
 
   static ElementType integer_type(std::size_t bytes, bool is_signed) {
     // Signed and unsigned alternate from int8 on, the narrowest first.

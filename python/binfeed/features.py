@@ -223,8 +223,8 @@ class Feature:
     ) -> Feature:
         """Map each value to its integer in ``codes``, and any other value to ``default``, as int32.
 
-        The keys are strings or bytes for fixed bytes (``S1`` to ``S8``), which are compared without trailing zeros, and
-        integers for integers of one byte.
+        The keys are strings or bytes for fixed bytes, which are compared without trailing zeros, and integers for
+        integers.
 
         Raises:
             FeatureError: if ``codes`` is empty, a key is neither, or a code does not fit int32. Opening files raises it

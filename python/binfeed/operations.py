@@ -425,30 +425,33 @@ class Codes(Operation):
 
     def plan(self, chain: Chain) -> None:
         is_bytes = chain.type not in OUTPUT_TYPES and np.dtype(chain.type).kind == "S"
-        size = np.dtype(chain.type).itemsize if is_bytes else 1
-        if (is_bytes and size > 8) or (not is_bytes and chain.type not in ("int8", "uint8")):
+        if not is_bytes and "int" not in chain.type:
             raise FeatureError(
-                f"{chain.where}: .codes() takes up to 8 fixed bytes, or integers of one byte, "
-                f"not {shown(chain.columns[0].source.name)} of {chain.type}"
+                f"{chain.where}: .codes() takes fixed bytes or integers, not "
+                f"{shown(chain.columns[0].source.name)} of {chain.type}"
             )
+        size = np.dtype(chain.type).itemsize
         code_of = self._code_of_words(chain, size if is_bytes else None)
         keys = sorted(code_of)
-        chain.become(Program.codes, size, keys, [code_of[key] for key in keys], self.default, type_="int32")
+        words = [word for key in keys for word in key]
+        chain.become(Program.codes, size, words, [code_of[key] for key in keys], self.default, type_="int32")
 
-    def _code_of_words(self, chain: Chain, size: int | None) -> dict[int, int]:
-        """Return the codes by keys as the core compares them; ``size`` is that of fixed bytes, or None for integers."""
-        found: dict[int, int] = {}
+    def _code_of_words(self, chain: Chain, size: int | None) -> dict[tuple[int, ...], int]:
+        """Return the codes by keys as the core has them; ``size`` is that of fixed bytes, or None for integers."""
+        found: dict[tuple[int, ...], int] = {}
+        written = repr(self)
         for key, code in self.codes:
             if isinstance(key, bytes) != (size is not None):
                 raise FeatureError(f"{chain.where}: {shown(key)} in .codes() is not a value of {chain.type}")
             if isinstance(key, bytes):
                 if len(key) > (size or 0):
                     raise FeatureError(f"{chain.where}: {shown(key)} in .codes() is longer than {chain.type}")
-                word = int.from_bytes(key, "little")
+                padded = key.ljust(-(-(size or 0) // 8) * 8, b"\0")
+                words = tuple(np.frombuffer(padded, "<u8").tolist())
             else:
-                word = chain.word(repr(self), key)
-            if found.setdefault(word, code) != code:
-                raise FeatureError(f"{chain.where}: {shown(key)} has two codes in .codes(): {found[word]} and {code}")
+                words = (chain.word(written, key),)
+            if found.setdefault(words, code) != code:
+                raise FeatureError(f"{chain.where}: {shown(key)} has two codes in .codes(): {found[words]} and {code}")
         return found
 
 

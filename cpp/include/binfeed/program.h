@@ -101,12 +101,14 @@ struct Bits {
   bool is_signed = false;
 };
 
-// Looks up the int32 code of each key of `key_bytes` bytes, or `otherwise` if it is not listed.
+// Looks up the int32 code of each key, or `otherwise` if it is not listed. A key is `key_bytes` bytes side by side, or
+// an integer of that size.
 struct Codes {
   static constexpr std::string_view kName = "codes";
   std::uint64_t key_bytes = 1;
   std::int32_t otherwise = -1;
-  std::vector<std::uint64_t> keys = {};  // ascending
+  // The bytes of each key in words of 8, the first byte being the lowest and 0 what is missing.
+  std::vector<std::uint64_t> keys = {};
   std::vector<std::int32_t> codes = {};
 };
 

@@ -51,13 +51,6 @@ struct BitField {
   std::uint32_t width;
   bool is_signed;
 };
-struct CodeTable {
-  const std::uint64_t* keys;  // ascending
-  const std::int32_t* codes;
-  std::size_t count;
-  std::size_t key_bytes;
-  std::int32_t otherwise;
-};
 
 using Convert = void (*)(const Block&);
 // Arithmetic in one of the two compute types, with one operand or one per element.
@@ -69,7 +62,6 @@ using WithWords = void (*)(const Block&, std::uint64_t a, std::uint64_t b);
 // Replaces the values of records whose `other` is 0 by `words`: one, or one per element of the record.
 using Replace = void (*)(const Block&, const std::uint64_t* words, bool is_per_element);
 using TakeBits = void (*)(const Block&, BitField field);
-using LookUp = void (*)(const Block&, const CodeTable& table);
 using Spread = void (*)(const Block&, std::size_t depth);
 // `offsets` are bytes from the source of a record to each element.
 using Gather = void (*)(const Block&, const std::uint32_t* offsets);
@@ -113,7 +105,6 @@ struct Kernels {
   // [float64, else float32]
   std::array<Convert, 2> log1p;
 
-  LookUp codes;  // elements of key_bytes bytes to int32
   // [source, in the machine's byte order]: each value becomes `depth` float32.
   std::array<Spread, kOutputTypes> one_hot;
 

@@ -208,6 +208,40 @@ def test_parameters_are_bound(postgres: Postgres, ticks: psycopg.Connection[Any]
     assert np.concatenate(list(plain.batches(7, state=batches.state()))).tolist() == list(range(2001, ROWS + 1))
 
 
+def test_parameters_in_the_columns_have_one_type(postgres: Postgres, ticks: psycopg.Connection[Any], way: str) -> None:
+    query = "SELECT id, %s AS tag, n * %s AS scaled FROM ticks"
+    reader = bf.from_sql(query, postgres.url, parameters=[7, 0.5], order_by="id")
+    batch = next(reader.batches(5))
+    assert batch["tag"].tolist() == [7] * 5
+    assert batch["scaled"].tolist() == [0.5, 1.0, 1.5, 2.0, 2.5]
+    zero = bf.from_sql("SELECT n * %s AS scaled FROM ticks", postgres.url, "scaled", parameters=[0.0])
+    assert not np.concatenate(list(zero.batches(100))).any()
+
+
+def test_arrays_need_not_be_in_every_partition(postgres: Postgres, database: psycopg.Connection[Any]) -> None:
+    database.execute(
+        "CREATE TABLE t AS SELECT g AS id, CASE WHEN g < 5 THEN ARRAY[g, 1.5] END AS v FROM generate_series(0, 9) AS g"
+    )
+    database.execute("INSERT INTO t VALUES (1000, NULL)")
+    reader = bf.from_sql("SELECT * FROM t", postgres.url, bf.field("v").fill(-1), partition_on="id", partitions=4)
+    assert np.concatenate(list(reader.batches(3))).tolist() == [[g, 1.5] for g in range(5)] + [[-1, -1]] * 6
+
+
+def test_settings_of_a_connection_change_nothing(postgres: Postgres, ticks: psycopg.Connection[Any]) -> None:
+    ticks.execute("INSERT INTO ticks VALUES (-1, 1, 'é')")
+
+    def connect() -> Any:
+        return psycopg.connect(
+            postgres.url, client_encoding="latin1", row_factory=psycopg.rows.dict_row, autocommit=True
+        )
+
+    options: dict[str, Any] = {"order_by": "id"}
+    for _ in range(2):
+        reader = bf.from_sql("SELECT id, symbol FROM ticks", connect, bf.field("symbol").codes({"é": 5}), **options)
+        assert np.concatenate(list(reader.batches(100))).tolist().count(5) == 1
+        options = {"partition_on": "id", "partitions": 2}
+
+
 @pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date", "text", "int"])
 def test_states_keep_keys_of_any_type(postgres: Postgres, database: psycopg.Connection[Any], kind: str) -> None:
     moment = "timestamptz '2024-01-01 00:00:00.000001+01' + g * interval '1 day'"
@@ -243,8 +277,8 @@ def test_null_and_negative_keys_are_in_a_partition(postgres: Postgres, database:
     for partitions in (1, 2, 3, 50):
         reader = bf.from_sql("SELECT * FROM t", postgres.url, "id", partition_on="k", partitions=partitions)
         assert sorted(np.concatenate(list(reader.batches(2))).tolist()) == list(range(len(keys)))
-    with pytest.raises(bf.DataError, match=r"must be a column of integers, but it has 0\.5"):
-        list(bf.from_sql("SELECT 0.5::float8 AS k", postgres.url, partition_on="k").batches(1))
+    with pytest.raises(ValueError, match="divided by ranges of integers, not by k: float64"):
+        bf.from_sql("SELECT 0.5::float8 AS k", postgres.url, partition_on="k")
 
 
 @pytest.mark.parametrize(
@@ -354,6 +388,18 @@ def test_a_lost_connection_is_made_again(postgres: Postgres, many: psycopg.Conne
     found = [next(batches)]
     terminate_others(postgres)
     found += list(batches)
+    assert np.concatenate(found).tolist() == list(range(1, MANY + 1))
+
+
+def test_retries_outlast_a_restart_of_the_server(postgres: Postgres, many: psycopg.Connection[Any], way: str) -> None:
+    reader = bf.from_sql("SELECT * FROM ticks", postgres.url, "id", order_by="id", rows_per_fetch=10, retries=30)
+    batches = reader.batches(1000)
+    found = [next(batches)]
+    postgres.stop("immediate")
+    starting = threading.Timer(1.5, postgres.start)
+    starting.start()
+    found.extend(batches)
+    starting.join()
     assert np.concatenate(found).tolist() == list(range(1, MANY + 1))
 
 

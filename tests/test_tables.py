@@ -7,12 +7,14 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import binfeed as bf
 import numpy as np
 import pytest
+from binfeed.tables.database import without_credentials
 from binfeed.tables.query import Query, parts_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -647,7 +649,7 @@ def test_a_cache_is_found_again(make: Make, tmp_path: Path, monkeypatch: pytest.
 
     first = open_()[:].tolist()
     assert open_()[:].tolist() == first
-    assert open_("SELECT id, n  FROM ticks\nWHERE n >= ?")[:].tolist() == first
+    assert open_("\n SELECT id, n FROM ticks WHERE n >= ? ;")[:].tolist() == first
     assert len(written) == 1
     assert len(open_(parameters=[1])) < len(first)
     assert len(open_("SELECT id, n FROM ticks", None)) == len(ROWS)
@@ -736,3 +738,219 @@ def test_states_of_a_cache_are_those_of_files(make: Make, tmp_path: Path) -> Non
     next(batches)
     rest = np.concatenate(list(reader.batches(100, shuffle=True, seed=1, state=batches.state())))
     assert len(rest) == len(ROWS) - 100
+
+
+# What drivers of the DB-API give.
+
+
+def sqlite_function(path: Path, values: list[Any]) -> Callable[[], sqlite3.Connection]:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.executemany("INSERT INTO t VALUES (?)", [(value,) for value in values])
+    connection.close()
+    return lambda: sqlite3.connect(path, check_same_thread=False)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([0, 1, 2, 3, 4.5, 5.5], r"column 'x' holds <i8, but 4\.5 in row 4"),
+        ([0.5, 1.5, 2.5, 3.5, 2**53 + 1], r"column 'x' holds <f8, but 9007199254740993 in row 4"),
+        ([1, 2, 3, 4, "x"], r"column 'x' holds <i8, but 'x' in row 4"),
+    ],
+)
+def test_values_of_python_keep_their_type(tmp_path: Path, values: list[Any], words: str) -> None:
+    connect = sqlite_function(tmp_path / "a.db", values)
+    with pytest.raises(bf.DataError, match=words):
+        list(bf.from_sql("SELECT x FROM t", connect, rows_per_fetch=4).batches(2))
+
+
+class Rows:
+    """A connection of the DB-API that gives some rows, whatever is asked."""
+
+    def __init__(self, rows: list[tuple[Any, ...]]) -> None:
+        self._rows = iter(rows)
+        self.description = [("x", None)]
+
+    def cursor(self) -> Rows:
+        return self
+
+    def execute(self, *_: Any) -> None:
+        pass
+
+    def fetchmany(self, count: int) -> list[tuple[Any, ...]]:
+        return [row for _, row in zip(range(count), self._rows, strict=False)]
+
+    def close(self) -> None:
+        pass
+
+
+UTC = datetime.timezone.utc
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([True, False], [True, False]),
+        ([1, 2.5], [1.0, 2.5]),
+        ([Decimal("0.07"), 3], [0.07, 3.0]),
+        ([datetime.datetime(1969, 12, 31, 23, 59, 59, 999999)], [-1]),
+        (
+            [datetime.datetime(2000, 1, 1, 2, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))],
+            [946_684_800_000_000],
+        ),
+        ([datetime.date(1969, 12, 31)], [-1]),
+        ([datetime.time(0, 0, 1, 5)], [1_000_005]),
+        ([datetime.timedelta(days=-1)], [-86_400_000_000]),
+        ([memoryview(b"ab"), bytearray(b"c")], [b"ab", b"c"]),
+        ([[1.5, None], (2, 3)], [[1.5, float("nan")], [2.0, 3.0]]),
+    ],
+)
+def test_values_of_python(values: list[Any], expected: list[Any]) -> None:
+    reader = bf.from_sql("SELECT x", lambda: Rows([(value,) for value in values]), "x")
+    np.testing.assert_array_equal(np.concatenate(list(reader.batches(1))).tolist(), expected)
+
+
+@pytest.mark.parametrize(
+    ("first", "odd"),
+    [
+        (True, 0.5),
+        (1, 2**63),
+        (datetime.datetime(2000, 1, 1), 5),
+        (datetime.datetime(2000, 1, 1), datetime.datetime(2000, 1, 1, tzinfo=UTC)),
+        (datetime.time(1), datetime.time(1, tzinfo=UTC)),
+        ("a", 5),
+        (0.5, "a"),
+        ([1, 2], [1, 2, 3]),
+        ([1, 2], [0.5, 2]),
+    ],
+)
+def test_values_of_python_of_another_type_are_errors(first: Any, odd: Any) -> None:
+    reader = bf.from_sql("SELECT x", lambda: Rows([(first,), (odd,)]), "x", rows_per_fetch=1)
+    with pytest.raises(bf.DataError, match="column 'x'.* in row 1"):
+        list(reader.batches(1))
+    with pytest.raises(bf.DataError, match="column 'x' has .* in row 0"):
+        bf.from_sql("SELECT x", lambda: Rows([({},)]), "x")
+
+
+# What else may go wrong.
+
+
+def test_named_parameters_are_bound(make: Make) -> None:
+    mark = "$" if "duckdb" in (uri := make()) else ":"
+    reader = bf.from_sql(
+        f"SELECT id FROM ticks WHERE id < {mark}last", uri, "id", parameters={"last": -498}, order_by="id"
+    )
+    assert np.concatenate(list(reader.batches(10))).tolist() == [-500, -499]
+    batches = reader.batches(1)
+    next(batches)
+    assert np.concatenate(list(reader.batches(1, state=batches.state()))).tolist() == [-499]
+
+
+def test_databases_and_literals_are_told_apart(make: Make, tmp_path: Path) -> None:
+    folder, packed = tmp_path / "cache", b"12345678"
+    one, other = make([(1, 0, 0.0, "a b", packed)], "one"), make([(2, 0, 0.0, "a  b", packed)], "two")
+    query = "SELECT id FROM ticks WHERE symbol = 'a b'"
+    assert bf.from_sql(query, one, "id", cache=folder)[:].tolist() == [1]
+    with pytest.raises(bf.DataError, match="no rows"):
+        bf.from_sql(query, other, "id", cache=folder)
+    assert bf.from_sql(query.replace("a b", "a  b"), other, "id", cache=folder)[:].tolist() == [2]
+    state = bf.from_sql(query, one, "id", order_by="id").batches(1).state()
+    with pytest.raises(bf.StateError, match="another query"):
+        bf.from_sql(query, other, "id", order_by="id").batches(1, state=state)
+    with pytest.raises(ValueError, match="needs the URI of a database"):
+        bf.from_sql("SELECT x", lambda: Rows([(1,)]), "x", cache=folder)
+
+
+def test_relative_paths_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        make_sqlite(folder / "t.db", [(number, 0, 0.0, "", b"")])
+        monkeypatch.chdir(folder)
+        found.append(bf.from_sql("SELECT id FROM ticks", "sqlite:///t.db", "id", cache=tmp_path / "cache")[0])
+    assert found == [1, 2]
+
+
+def test_text_in_a_cache_may_be_shorter_than_codes_and_fills(make: Make, tmp_path: Path) -> None:
+    features = {
+        "code": bf.field("symbol").fill("something").codes({"something": 7, "s1": 1, "else": 3}),
+        "hot": bf.concat(bf.field("symbol").fill("none").codes({"s0": 1}, default=5).one_hot(6), "n"),
+    }
+    streamed = joined(open_ticks(make(), features, order_by="id").batches(500))
+    cached = open_ticks(make(name="b"), features, order_by="id", cache=tmp_path / "cache")[:]
+    assert_identical(cached, streamed)
+    assert 7 in streamed["code"]
+    with pytest.raises(bf.FeatureError, match="longer than S2"):
+        open_ticks(make(name="c"), bf.field("symbol").fill("something"), cache=tmp_path / "cache")
+
+
+def test_fills_of_text_keep_zero_bytes(make: Make) -> None:
+    features = {"text": bf.field("symbol").fill(b"x\0"), "code": bf.field("symbol").fill(b"x\0").codes({b"x\0": 7})}
+    batch = next(open_ticks(make(), features, order_by="id").batches(20))
+    assert batch["text"].tolist().count(b"x\0") == (batch["code"] == 7).sum() > 0
+
+
+def test_features_of_one_column_do_not_share_memory(make: Make) -> None:
+    batch = next(open_ticks(make(), {"a": bf.field("symbol").fill(""), "b": bf.field("symbol").fill("")}).batches(9))
+    batch["a"][0] = b"changed"
+    assert batch["b"][0] != b"changed"
+
+
+def test_endless_epochs_without_a_batch_end(make: Make) -> None:
+    assert list(open_ticks(make(), "id").batches(5000, drop_remainder=True, epochs=None)) == []
+
+
+def test_keys_that_the_database_takes_for_equal_are_not_unique(sqlite: tuple[sqlite3.Connection, str]) -> None:
+    connection, uri = sqlite
+    connection.execute("CREATE TABLE t (k TEXT COLLATE NOCASE, b BLOB)")
+    connection.executemany("INSERT INTO t VALUES (?, ?)", [(key, key.encode()) for key in "aAbBcC"])
+    connection.commit()
+    with pytest.raises(bf.DataError, match="order_by='k' has 3 values in 6 rows"):
+        bf.from_sql("SELECT k FROM t", uri, order_by="k")
+    with pytest.raises(ValueError, match="not by b: bytes"):
+        bf.from_sql("SELECT b FROM t", uri, order_by="b")
+
+
+def test_a_connection_may_serve_only_its_thread(tmp_path: Path) -> None:
+    make_sqlite(tmp_path / "a.db", ROWS)
+    connect = lambda: sqlite3.connect(tmp_path / "a.db")  # noqa: E731
+    reader = bf.from_sql("SELECT id FROM ticks", connect, "id", partition_on="id", partitions=1)
+    assert len(np.concatenate(list(reader.batches(100)))) == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("[[1, 2], NULL]::DOUBLE[][]", [[1, 2], [float("nan")] * 2]),
+        ("[[1, 2], [3, NULL]]::DOUBLE[][]", [[1, 2], [3, float("nan")]]),
+        ("INTERVAL (200000000) DAYS", "error"),
+        ("'12:00:00+05'::TIMETZ", "error"),
+        ("'101'::BIT", "error"),
+    ],
+)
+def test_odd_values_of_arrow(tmp_path: Path, expression: str, expected: Any) -> None:
+    path = tmp_path / "odd.duckdb"
+    duckdb.connect(str(path)).close()
+    query = f"SELECT {expression} AS x FROM range(3)"
+    if expected == "error":
+        with pytest.raises((bf.DataError, bf.DatabaseError)):
+            list(bf.from_sql(query, f"duckdb:///{path}").batches(3))
+        return
+    batch = next(bf.from_sql(query, f"duckdb:///{path}", "x").batches(3))
+    np.testing.assert_array_equal(batch, [expected] * 3)
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("postgresql://me:pa@ss@host/db?application_name=a@b", "postgresql://me@host/db?application_name=a@b"),
+        ("postgresql://me:a/b@host:5/db", "postgresql://me@host:5/db"),
+        ("postgresql://host/db?user=me&pass%77ord=hush&sslmode=off", "postgresql://host/db?user=me&sslmode=off"),
+        ("duckdb:///x.duckdb?motherduck_token=hush", "duckdb:///x.duckdb"),
+        ("sqlite:////a/b.db", "sqlite:////a/b.db"),
+    ],
+)
+def test_uris_are_shown_without_secrets(uri: str, shown: str) -> None:
+    assert without_credentials(uri)[0] == shown

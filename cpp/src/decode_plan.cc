@@ -541,6 +541,7 @@ class Lowering {
 DecodePlan::DecodePlan(std::vector<std::size_t> source_bytes, const Program& program,
                        const std::vector<std::size_t>& outputs, std::string_view instruction_set)
     : source_bytes_(std::move(source_bytes)) {
+  require(!source_bytes_.empty(), "a plan needs at least one source");
   const DefaultFloatingPoint floating_point;  // operands are rounded to the compute types
   Lowering lowered(source_bytes_, program, outputs, kernels_of(instruction_set));
   passes_ = std::move(lowered.passes);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from binfeed.tables.columns import BYTES, Array, Block, BoolArray, Column, Colum
 
 _INTERVAL = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
 _DAY = 86_400_000_000  # microseconds
+#: Extension types whose values are those of their storage.
+_PLAIN_EXTENSIONS = ("arrow.uuid", "arrow.json", "arrow.bool8")
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
 
@@ -22,17 +24,20 @@ def pyarrow() -> Any:
     return require("pyarrow", "pyarrow", "sql", "tables")
 
 
-def column_types(batch: Any, source: str) -> list[ColumnType]:
-    """Return the types of the columns of a record batch.
+def described(reader: Any, source: str) -> list[ColumnType]:
+    """Return the types of the columns of a reader of record batches, from the first of them.
 
     Raises:
         DatabaseError: naming the column whose type cannot be read.
     """
+    batch = next(iter(reader), None)
+    if batch is None:
+        batch = pyarrow().RecordBatch.from_pylist([], schema=reader.schema)
     types = []
     for field, array in zip(batch.schema, batch.columns, strict=True):
         values = column_of(array, field.name, source, 0).values
         kind = BYTES if values.dtype == object else values.dtype.str
-        types.append(ColumnType(field.name, kind, values.shape[1:], _note(field.type)))
+        types.append(ColumnType(field.name, kind, values.shape[1:], _note(field.type), _key(field.type)))
     return types
 
 
@@ -56,7 +61,7 @@ def column_of(array: Any, name: str, source: str, first_row: int) -> Column:
     types = pyarrow().types
     valid = None if array.null_count == 0 else np.asarray(array.is_valid())
     type_ = array.type
-    if hasattr(type_, "storage_type"):
+    if getattr(type_, "extension_name", None) in _PLAIN_EXTENSIONS:
         return column_of(array.storage, name, source, first_row)
     if types.is_dictionary(type_):
         return column_of(array.dictionary_decode(), name, source, first_row)
@@ -67,7 +72,7 @@ def column_of(array: Any, name: str, source: str, first_row: int) -> Column:
     if types.is_decimal(type_):
         return Column(_decimals(array), valid)
     if types.is_interval(type_):
-        return Column(_microseconds(array, valid, name, source, first_row), valid)
+        return Column(_microseconds(array, name, source, first_row), valid)
     if types.is_temporal(type_):
         return Column(_temporal(array), valid)
     if types.is_fixed_size_binary(type_):
@@ -76,6 +81,11 @@ def column_of(array: Any, name: str, source: str, first_row: int) -> Column:
         return Column(array.cast(pyarrow().large_binary()).to_numpy(zero_copy_only=False), valid)
     if types.is_fixed_size_list(type_) or types.is_list(type_) or types.is_large_list(type_):
         return Column(_arrays(array, valid, name, source, first_row), valid)
+    return refuse(name, str(type_), source)
+
+
+def refuse(name: str, type_: str, source: str) -> NoReturn:
+    """Raise the error for a column of a type that cannot be read."""
     raise DatabaseError(
         f"{source}: column {shown(name)} is of type {type_}, which cannot be read: convert it in the query, such as "
         "with CAST(... AS text)"
@@ -86,6 +96,20 @@ def _is_text(type_: Any) -> bool:
     types = pyarrow().types
     tests: Sequence[str] = ("is_string", "is_large_string", "is_binary", "is_large_binary", "is_string_view")
     return any(getattr(types, test)(type_) for test in (*tests, "is_binary_view") if hasattr(types, test))
+
+
+def _key(type_: Any) -> str:
+    """Return how a value of a type is bound to a query as a key."""
+    types = pyarrow().types
+    if types.is_integer(type_):
+        return "int"
+    if types.is_string(type_) or types.is_large_string(type_):
+        return "text"
+    if types.is_date32(type_):
+        return "date"
+    if types.is_timestamp(type_) and type_.unit == "us":
+        return "timestamptz" if type_.tz else "timestamp"
+    return ""
 
 
 def _note(type_: Any) -> str:
@@ -139,7 +163,7 @@ def _temporal(array: Any) -> Array:
     return numbers // 86_400_000 if types.is_date64(type_) else numbers
 
 
-def _microseconds(array: Any, valid: BoolArray | None, name: str, source: str, first_row: int) -> Array:
+def _microseconds(array: Any, name: str, source: str, first_row: int) -> Array:
     intervals = _fixed(array, _INTERVAL.itemsize).reshape(-1).view(_INTERVAL)
     wrong = np.flatnonzero(intervals["months"] != 0)
     if wrong.size:
@@ -150,7 +174,12 @@ def _microseconds(array: Any, valid: BoolArray | None, name: str, source: str, f
             source,
             row,
         )
-    return np.asarray(intervals["days"].astype(np.int64) * _DAY + intervals["nanoseconds"] // 1000)
+    days, rest = intervals["days"].astype(np.int64), intervals["nanoseconds"] // 1000
+    wide = np.flatnonzero(np.abs(days * float(_DAY) + rest) >= 2.0**63 - 1024)
+    if wide.size:
+        row = first_row + int(wide[0])
+        raise DataError(f"column {shown(name)} has more than 2^63 microseconds in row {row}", source, row)
+    return np.asarray(days * _DAY + rest)
 
 
 def _arrays(array: Any, valid: BoolArray | None, name: str, source: str, first_row: int) -> Array:
@@ -180,7 +209,8 @@ def _arrays(array: Any, valid: BoolArray | None, name: str, source: str, first_r
             raise DatabaseError(
                 f"{source}: column {shown(name)} has arrays with NULL in them: only floats may have that"
             )
-        numbers = np.where(elements.valid, numbers, np.nan).astype(numbers.dtype)
+        there = elements.valid.reshape(-1, *(1,) * (numbers.ndim - 1))
+        numbers = np.where(there, numbers, np.nan).astype(numbers.dtype)
     rows = len(array) - array.null_count
     found = numbers.reshape(rows, size, *numbers.shape[1:])
     if valid is None:

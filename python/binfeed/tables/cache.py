@@ -27,6 +27,8 @@ from binfeed.tables.stream import Epoch, Table, in_turn
 
 _MAGIC = b"binfeed table 1\n"
 _ALIGNMENT = 64
+#: Every record is as long as the longest text.
+_MAX_TEXT_BYTES = 65_536
 _BOOL = element_types.from_dtype(np.dtype(bool))
 
 
@@ -48,7 +50,7 @@ class Cached:
 def path_of(folder: Path, table: Table, schema: Schema) -> Path:
     """Return the path of the cache of a table, which follows from everything that determines its rows."""
     order = None if table.order_by is None else table.columns[table.order_by].name
-    asked = [table.database.name, str(table.query), repr(table.query.parameters), order]
+    asked = [table.database.identity, table.query.text, repr(table.query.parameters), order]
     read = [[column.name, column.kind, column.shape] for column in table.columns]
     sizes = [schema.source_bytes(number) for number in range(len(table.columns))]
     return folder / f"{digest(canonical([asked, read, sizes]))}.bin"
@@ -64,11 +66,12 @@ def find(path: Path, schema: Schema) -> Cached | None:
             if size > os.fstat(file.fileno()).st_size:
                 return None
             header = json.loads(file.read(size))
+            nulls = {str(name): int(row) for name, row in header["nulls"].items()}
             records = _Records(schema, header["text_bytes"])
             is_whole = os.fstat(file.fileno()).st_size == _header_bytes(size) + header["rows"] * records.dtype.itemsize
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Cached(path, records.layout(_header_bytes(size)), header["nulls"]) if is_whole else None
+    return Cached(path, records.layout(_header_bytes(size)), nulls) if is_whole else None
 
 
 def write(path: Path, table: Table, schema: Schema, *, replaces: bool) -> Cached:
@@ -105,6 +108,7 @@ def write(path: Path, table: Table, schema: Schema, *, replaces: bool) -> Cached
         for values, valid in writer.blocks():
             file.write(records.pack(values, valid).tobytes())
         file.flush()
+        os.fchmod(file.fileno(), 0o666 & ~_umask())  # temporary files are for their owner only
         os.fsync(file.fileno())
         if not replaces and _is_taken(path, file.name):
             others = find(path, schema)
@@ -112,6 +116,12 @@ def write(path: Path, table: Table, schema: Schema, *, replaces: bool) -> Cached
                 return others
         Path(file.name).replace(path)
     return Cached(path, records.layout(_header_bytes(len(header))), writer.nulls)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _is_taken(path: Path, new: str) -> bool:
@@ -167,6 +177,8 @@ class _Spool:
         for row, value in enumerate(values):
             if width == 0 and value.endswith(b"\0"):
                 self._refuse(type_, row, "ends with a zero byte, which a cache does not keep")
+            if width == 0 and len(value) > _MAX_TEXT_BYTES:
+                self._refuse(type_, row, f"has {len(value)} bytes, too many to be kept as fixed bytes")
             if width > 0 and len(value) != width and column.is_valid()[row]:
                 self._refuse(type_, row, f"has {len(value)} bytes, but its layout has {width}")
         array = np.array(values, f"S{width or max(map(len, values)) or 1}")

@@ -27,12 +27,17 @@ class ColumnType:
         kind: a dtype string, such as ``"<f8"`` or ``"V16"``, or ``"bytes"`` for text and bytes of any length.
         shape: the shape of each value, for arrays.
         note: what the numbers stand for, such as ``"microseconds since 1970"``.
+        key: what its values are when a query is given one: ``"int"``, ``"text"``, ``"date"``, or in microseconds
+            ``"timestamp"`` and ``"timestamptz"``; ``""`` if they cannot be given.
+        driver_type: what the driver needs to know to read it again.
     """
 
     name: str
     kind: str
     shape: tuple[int, ...] = ()
     note: str = ""
+    key: str = ""
+    driver_type: str = ""
 
     def __str__(self) -> str:
         shape = str(list(self.shape)) if self.shape else ""
@@ -113,7 +118,10 @@ def conformed(column: Column, type_: ColumnType, source: str, first_row: int) ->
             source,
             first_row,
         )
-    wrong = np.flatnonzero((converted != values).reshape(len(values), -1).any(axis=1) & ~_are_nan(values))
+    # Integers are compared as integers: as floats, they would be rounded alike.
+    is_lossy = converted.astype(values.dtype) != values if values.dtype.kind in "iu" else converted != values
+    is_lossy |= (values.dtype.kind in "iu") & (dtype.kind == "f") & (np.abs(converted) >= 2.0**63)
+    wrong = np.flatnonzero(is_lossy.reshape(len(values), -1).any(axis=1) & ~_are_nan(values))
     if wrong.size:
         row = int(wrong[0])
         raise DataError(

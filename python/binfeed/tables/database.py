@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import urllib.parse
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from binfeed.errors import DatabaseError
+from binfeed.errors import DatabaseError, Error
 from binfeed.tables.columns import Block, ColumnType
 from binfeed.tables.query import Parameters, Query
 
@@ -21,12 +20,14 @@ class Database(ABC):
     """Makes connections.
 
     Attributes:
-        name: the database in messages and caches: its URI without credentials.
+        name: the database in messages: its URI without credentials.
+        identity: what tells it from others, for caches and states; None if nothing does.
         secrets: what must not be shown.
     """
 
-    def __init__(self, name: str, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, identity: str | None, secrets: Sequence[str] = ()) -> None:
         self.name = name
+        self.identity = identity
         self.secrets = [secret for secret in secrets if secret]
 
     @abstractmethod
@@ -42,11 +43,11 @@ class Database(ABC):
         """Raise what the driver raises as DatabaseError, without secrets."""
         try:
             yield
-        except (DatabaseError, ImportError, KeyboardInterrupt, GeneratorExit):
+        except Error:
+            raise
+        except (ImportError, MemoryError):
             raise
         except Exception as error:  # each driver has classes of its own
-            if type(error).__module__.startswith("binfeed"):
-                raise
             said = self.redacted(" ".join(str(error).split())) or type(error).__name__
             # The driver's error is not chained, since it might show the secrets.
             raise DatabaseError(f"{self.name}: {doing}: {said}") from None
@@ -103,18 +104,18 @@ def with_value(parameters: Parameters, value: Any, positional: str, named: str) 
 
 def without_credentials(uri: str) -> tuple[str, list[str]]:
     """Return a URI without its secrets, and the secrets."""
-    secrets = []
-    matched = re.match(r"(?P<scheme>[\w+.-]+://)(?P<user>[^/@]*?)(:(?P<password>[^/]*))?@(?P<rest>[^@]*)$", uri)
-    if matched and matched["password"] is not None:
-        secrets += [matched["password"], *matched["password"].split("@")]  # whichever way a driver takes it
-        uri = f"{matched['scheme']}{matched['user']}@{matched['rest']}"
     base, mark, options = uri.partition("?")
+    scheme, slashes, rest = base.partition("://")
+    user, at, place = rest.rpartition("@")  # a password may have an @ that is not quoted
+    name, _, password = user.partition(":")
+    secrets = [password, *password.split("@")] if at else []
     kept = []
     for option in options.split("&") if mark else []:
-        name, _, value = option.partition("=")
-        if name.lower() in _SECRETS:
+        key, _, value = option.partition("=")
+        if urllib.parse.unquote(key).lower() in _SECRETS:
             secrets.append(value)
         else:
             kept.append(option)
     secrets += [urllib.parse.unquote(secret) for secret in secrets]
-    return base + ("?" + "&".join(kept) if kept else ""), sorted(set(secrets), key=len, reverse=True)
+    shown = f"{scheme}{slashes}{name}{at}{place}" + ("?" + "&".join(kept) if kept else "")
+    return shown, sorted(filter(None, set(secrets)), key=len, reverse=True)

@@ -42,7 +42,9 @@ class _Text:
     def read(self, block: Block) -> Column:
         column = block[self.number]
         if self.fill is not None and column.valid is not None:
-            column = Column(np.where(column.valid, column.values, self.fill))
+            values = column.values.copy()
+            values[~column.valid] = self.fill
+            column = Column(values)
         if self.operation is None:
             return column
         if isinstance(self.operation, IsMissing):
@@ -147,8 +149,10 @@ class TableDecoder:
             else:
                 sources += [np.broadcast_to(np.zeros(width, np.uint8), (rows, width)), np.broadcast_to(np.True_, rows)]
         decoded = iter(self._decoder.decode(sources, rows))
+        # Text is copied, since several features may be of one column.
         return [
-            self._texts[k].read(block).values if k in self._texts else next(decoded) for k in range(len(self.outputs))
+            self._texts[k].read(block).values.copy() if k in self._texts else next(decoded)
+            for k in range(len(self.outputs))
         ]
 
     def _name(self, number: int) -> str:
@@ -182,6 +186,28 @@ class TableDecoder:
                 first_row + row,
             )
         return np.frombuffer(b"".join(parts), np.uint8).reshape(len(parts), width)
+
+
+def for_cache(features: Mapping[str, Feature] | Feature) -> Mapping[str, Feature] | Feature:
+    """Return features that read text as fixed bytes, which may be too short for what fills in for NULL.
+
+    So the codes of what fills in take its place: ``fill(b"x").codes({b"x": 1})`` becomes ``codes({b"x": 1}).fill(1)``.
+    """
+    if isinstance(features, Feature):
+        return _filled_later(features)
+    return {name: _filled_later(feature) for name, feature in features.items()}
+
+
+def _filled_later(feature: Feature) -> Feature:
+    source = feature.source
+    if not isinstance(source, str):
+        source = tuple(_filled_later(part) for part in source)
+    operations = feature.operations
+    match operations:
+        case [Fill(value=bytes() as value), Codes() as codes, *rest]:
+            code = dict(codes.codes).get(value, codes.default)
+            operations = (codes, Fill(code, None), *rest)
+    return replace(feature, source=source, operations=operations)
 
 
 def _without_text(where: str, feature: Feature, fields: _FieldsWithText, schema: Schema) -> Feature | _Text:

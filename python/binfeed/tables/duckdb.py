@@ -11,18 +11,23 @@ from typing import Any
 from binfeed.extras import require
 from binfeed.tables import arrow
 from binfeed.tables.columns import Block, ColumnType
-from binfeed.tables.database import Connection, Database, with_value
+from binfeed.tables.database import Connection, Database, with_value, without_credentials
 from binfeed.tables.query import Query, selected
+
+#: Types of which Arrow has only a part.
+_REFUSED = ("TIME WITH TIME ZONE", "BIT", "BIGNUM", "VARINT")
 
 
 class DuckdbDatabase(Database):
     """The file of a URI ``duckdb:///relative.db`` or ``duckdb:////absolute.db``, or what a function connects to."""
 
     def __init__(self, name: str, connect: Callable[[], Any] | None = None) -> None:
-        super().__init__(name)
+        name, secrets = without_credentials(name)
+        super().__init__(name, None, secrets)
         self._connect = connect or self._open
         if connect is None:
             self._path = Path(name.removeprefix("duckdb://").removeprefix("/").split("?")[0])
+            self.identity = f"duckdb:///{self._path.absolute()}"
             if not self._path.is_file():
                 raise FileNotFoundError(
                     f"{name}: there is no file {str(self._path)!r}; three slashes precede a relative path, four an "
@@ -47,10 +52,13 @@ class DuckdbConnection(Connection):
         self._connection = connection
 
     def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
+        with self._database.explained("reading"):
+            relation = self._relation(query)
+            for name, type_ in zip(relation.columns, map(str, relation.types), strict=True):
+                if type_ in _REFUSED:
+                    arrow.refuse(name, type_, self._database.name)
         with self._record_batches(query, rows) as reader:
-            first = next(iter(reader), None)
-            empty = first if first is not None else arrow.pyarrow().RecordBatch.from_pylist([], schema=reader.schema)
-            return arrow.column_types(empty, self._database.name)
+            return arrow.described(reader, self._database.name)
 
     def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
         with self._record_batches(query, rows) as reader:

@@ -19,7 +19,7 @@ class GenericDatabase(Database):
     """A database that ``connect`` reaches, with any driver of the DB-API (PEP 249)."""
 
     def __init__(self, connect: Connect, name: str, wrap: Callable[[Database, Any, str | None], Connection]) -> None:
-        super().__init__(name)
+        super().__init__(name, None)
         self._connect = connect
         self._wrap = wrap
 
@@ -93,10 +93,7 @@ class AdbcConnection(Connection):
 
     def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
         with self._executed(query, rows) as cursor:
-            reader = cursor.fetch_record_batch()
-            first = next(iter(reader), None)
-            empty = first if first is not None else arrow.pyarrow().RecordBatch.from_pylist([], schema=reader.schema)
-            return arrow.column_types(empty, self._database.name)
+            return arrow.described(cursor.fetch_record_batch(), self._database.name)
 
     def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
         with self._executed(query, rows) as cursor:
@@ -114,8 +111,14 @@ class AdbcConnection(Connection):
             options = self.options(rows)
             if options:
                 cursor.adbc_statement.set_options(**options)
-            cursor.execute(query.text, *(() if query.parameters is None else (tuple(query.parameters),)))
+            cursor.execute(query.text, *(() if query.parameters is None else (self.bound(query),)))
             yield cursor
+
+    def bound(self, query: Query) -> Any:
+        """Return the parameters of a query as the driver takes them."""
+        if isinstance(query.parameters, Mapping):
+            raise TypeError("ADBC takes parameters in a list, not by name")
+        return tuple(query.parameters or ())
 
     def with_key(self, query: Query, condition: str, key: Any) -> Query:
         parameters, placeholder = with_value(query.parameters, key, "?", ":binfeed_key")

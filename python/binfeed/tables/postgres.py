@@ -20,7 +20,7 @@ from binfeed.tables.query import Query, quoted, selected
 #: How the core parses each type, by its number in pg_type, and what its numbers stand for.
 _KINDS = {
     16: ("bool", ""),
-    17: ("bytes", ""),
+    17: ("bytes", "bytea"),
     18: ("bytes", ""),  # "char"
     19: ("bytes", ""),  # name
     20: ("int64", ""),
@@ -62,7 +62,7 @@ class PostgresDatabase(Database):
 
     def __init__(self, uri: str, connect: Callable[[], Any] | None = None) -> None:
         name, secrets = (uri, []) if connect is not None else without_credentials(uri)
-        super().__init__(name, secrets)
+        super().__init__(name, None if connect is not None else name, secrets)
         self._connect = connect or (lambda: _psycopg().connect(uri, client_encoding="utf8"))
 
     def connect(self, snapshot: str | None = None) -> Connection:
@@ -82,9 +82,11 @@ class PostgresConnection(Connection):
     def __init__(self, database: Database, connection: Any, snapshot: str | None) -> None:
         self._database = database
         self._connection = connection
-        self._kinds: list[tuple[str, str]] = []
         with database.explained("connecting"):
             connection.rollback()
+            connection.row_factory = _psycopg().rows.tuple_row
+            connection.autocommit = True
+            connection.execute("SET client_encoding TO 'UTF8'")
             connection.autocommit = False
             connection.read_only = True
             connection.isolation_level = _psycopg().IsolationLevel.REPEATABLE_READ
@@ -93,7 +95,8 @@ class PostgresConnection(Connection):
                 connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
 
     def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
-        with self._database.explained("reading"), self._connection.cursor() as cursor:
+        # Merges parameters in the client as COPY does: types may depend on it.
+        with self._database.explained("reading"), _psycopg().ClientCursor(self._connection) as cursor:
             cursor.execute(selected(query, rest="LIMIT 0").text, query.parameters)
             described = [(column.name, column.type_code) for column in cursor.description]
             columns = [(name, *self._kind_of(name, oid)) for name, oid in described]
@@ -114,12 +117,11 @@ class PostgresConnection(Connection):
         )
 
     def _column_type(self, query: Query, name: str, kind: str, note: str) -> ColumnType:
-        self._kinds.append((name, kind))
         element = kind.removesuffix("[]")
         dtype = BYTES if element == BYTES else _DTYPES.get(element, element)
         dtype = dtype if dtype == BYTES else np.dtype(dtype).str
         if not kind.endswith("[]"):
-            return ColumnType(name, dtype, (), note)
+            return ColumnType(name, dtype, (), note, _key(kind, note), kind)
         column = quoted(name)
         some = selected(query, column, f"WHERE {column} IS NOT NULL LIMIT {_SHAPE_ROWS}")
         (first,) = next(self._copied(some, [(name, kind)], _SHAPE_ROWS), [None])
@@ -127,12 +129,10 @@ class PostgresConnection(Connection):
             raise DatabaseError(
                 f"{self._database.name}: column {shown(name)} holds arrays whose shape is unknown: all of them are NULL"
             )
-        return ColumnType(name, dtype, first.values.shape[1:], note)
+        return ColumnType(name, dtype, first.values.shape[1:], note, "", kind)
 
     def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
-        if not self._kinds:
-            self.describe(query, rows)
-        return self._copied(query, self._kinds, rows)
+        return self._copied(query, [(column.name, column.driver_type) for column in columns], rows)
 
     def _copied(self, query: Query, kinds: Sequence[tuple[str, str]], rows: int) -> Iterator[Block]:
         parser = CopyParser(kinds)
@@ -150,8 +150,8 @@ class PostgresConnection(Connection):
                 raise DatabaseError(f"{self._database.name}: reading: the rows end without their trailer")
 
     def row(self, query: Query) -> Sequence[Any]:
-        with self._database.explained("reading"):
-            row: Sequence[Any] = self._connection.execute(query.text, query.parameters).fetchone()
+        with self._database.explained("reading"), _psycopg().ClientCursor(self._connection) as cursor:
+            row: Sequence[Any] = cursor.execute(query.text, query.parameters).fetchone()
             return row
 
     def snapshot(self) -> str | None:
@@ -179,6 +179,15 @@ def _named(database: str) -> Iterator[None]:
     except DataError as error:
         row = re.match(r"row (\d+)", str(error))
         raise DataError(str(error), database, int(row[1]) if row else 0) from None
+
+
+def _key(kind: str, note: str) -> str:
+    """Return how a value of a kind is bound to a query as a key."""
+    if kind in ("int16", "int32", "int64", "uint32"):
+        return "int"
+    if kind == "timestamp":
+        return "timestamptz" if "UTC" in note else "timestamp"
+    return {"bytes": "" if note else "text", "date": "date"}.get(kind, "")
 
 
 def _fed(parser: CopyParser, copy: Any, rows: int) -> Iterator[None]:

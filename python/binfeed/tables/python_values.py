@@ -23,6 +23,8 @@ def _since(moment: datetime.datetime) -> int:
 
 
 def _of_day(time: datetime.time) -> int:
+    if time.tzinfo is not None:
+        raise ValueError("a time of day with a time zone")
     return ((time.hour * 60 + time.minute) * 60 + time.second) * 1_000_000 + time.microsecond
 
 
@@ -56,7 +58,11 @@ def column_types(
         DataError: naming column and row, if values of a column are of different types.
     """
     found = [_type_of(name, [row[k] for row in rows], source) for k, name in enumerate(names)]
-    return [type_ or ColumnType(name, declared.get(name, "<f8")) for name, type_ in zip(names, found, strict=True)]
+    return [type_ or _declared(name, declared.get(name, "<f8")) for name, type_ in zip(names, found, strict=True)]
+
+
+def _declared(name: str, kind: str) -> ColumnType:
+    return ColumnType(name, kind, key={"<i8": "int", BYTES: "text"}.get(kind, ""))
 
 
 def blocks_of(
@@ -94,14 +100,27 @@ def _type_of_value(name: str, value: Any, source: str, row: int) -> ColumnType:
         if array is not None:
             return ColumnType(name, array.dtype.str, array.shape)
     elif type(value) in _CONVERSIONS:
-        kind, note, _ = _CONVERSIONS[type(value)]
-        return ColumnType(name, kind, (), note)
+        kind, note, _ = _conversion_of(value)
+        return ColumnType(name, kind, (), note, _key(value))
     raise DataError(
         f"column {shown(name)} has {shown(value)} in row {row}, a {type(value).__name__}, which cannot be read: "
         "convert it in the query",
         source,
         row,
     )
+
+
+def _conversion_of(value: Any) -> tuple[str, str, Any]:
+    kind, note, convert = _CONVERSIONS.get(type(value), ("", "", None))
+    is_aware = isinstance(value, datetime.datetime) and value.tzinfo is not None
+    return kind, f"{note}, UTC" if is_aware else note, convert
+
+
+def _key(value: Any) -> str:
+    """Return how a value is bound to a query as a key."""
+    if isinstance(value, datetime.datetime):
+        return "timestamp" if value.tzinfo is None else "timestamptz"
+    return {int: "int", str: "text", datetime.date: "date"}.get(type(value), "")
 
 
 def _as_array(value: Any) -> Array | None:
@@ -126,7 +145,8 @@ def _column(values: list[Any], type_: ColumnType, source: str, first_row: int) -
     array = np.zeros((len(values), *type_.shape), type_.kind)
     dtype = array.dtype
     kinds = set(map(type, values)) - {type(None)}
-    if kinds <= {float} or (kinds <= {int} and dtype.kind == "i"):  # the usual case, in one call
+    is_usual = (kinds <= {float} and dtype.kind == "f") or (kinds <= {int} and dtype.kind == "i" and not type_.note)
+    if is_usual:
         try:
             present = values if valid is None else [value for value in values if value is not None]
             array[... if valid is None else valid] = present
@@ -141,16 +161,19 @@ def _column(values: list[Any], type_: ColumnType, source: str, first_row: int) -
 
 def _converted(value: Any, type_: ColumnType, source: str, row: int) -> Any:
     """Return a value as its column holds it."""
-    kind, note, convert = _CONVERSIONS.get(type(value), ("", "", None))
+    kind, note, convert = _conversion_of(value)
     if isinstance(value, list | tuple):
         array = _as_array(value)
         if array is not None and array.shape == type_.shape and np.can_cast(array.dtype, type_.kind):
             return array
     elif kind == type_.kind and note == type_.note:
-        number = value if convert is None else convert(value)
-        if kind != "<i8" or -(2**63) <= number < 2**63:
+        try:
+            number = value if convert is None else convert(value)
+        except (ValueError, OverflowError, UnicodeEncodeError):
+            number = 2**63  # which no column holds
+        if type(number) is not int or -(2**63) <= number < 2**63:
             return number
-    elif type_.kind == "<f8" and isinstance(value, int) and float(value) == value:
+    elif type_.kind == "<f8" and isinstance(value, int) and abs(value) <= 2**1023 and float(value) == value:
         return float(value)
     elif type_.kind == "|b1" and value in (0, 1):
         return bool(value)

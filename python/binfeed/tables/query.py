@@ -26,6 +26,7 @@ class Query:
     parameters: Parameters = None
 
     def __str__(self) -> str:
+        """The query on one line, for messages."""
         return " ".join(self.text.split())
 
 
@@ -49,7 +50,7 @@ def as_query(text: Any, parameters: Parameters) -> Query:
     if statement not in _READING:
         hint = f"; for a whole table, write SELECT * FROM {query}" if re.fullmatch(r"[\w.\"]+", query) else ""
         raise ValueError(f"a query begins with SELECT or WITH, since it only reads, but this is {shown(query)}{hint}")
-    return Query(query, parameters)
+    return Query(query, parameters or None)
 
 
 def quoted(name: str) -> str:

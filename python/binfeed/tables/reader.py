@@ -188,12 +188,15 @@ def _batches_of(made: Pass) -> Generator[Batch]:
     for epoch in epochs:
         opened = made.open(epoch)
         try:
-            yield from _batches_of_epoch(made, opened, epoch)
+            is_empty = yield from _batches_of_epoch(made, opened, epoch)
         finally:
             opened.close()
+        if is_empty:  # as every other epoch would be, which may be without end
+            return
 
 
-def _batches_of_epoch(made: Pass, opened: Epoch, epoch: int) -> Iterator[Batch]:
+def _batches_of_epoch(made: Pass, opened: Epoch, epoch: int) -> Generator[Batch, None, bool]:
+    """Yield the batches of an epoch, and return whether there were none."""
     has_keys = made.table.order_by is not None
     lanes = [made.read(opened, epoch, lane) for lane in made.lane_order(epoch, opened.lanes)]
     batches = _rebatched(in_turn(lanes, opened.interrupt), made.batch_size, made.drop_remainder)
@@ -204,6 +207,7 @@ def _batches_of_epoch(made: Pass, opened: Epoch, epoch: int) -> Iterator[Batch]:
         previous = arrays
     if previous is not None:
         yield previous, (epoch + 1, None)
+    return previous is None and made.after is None
 
 
 def _rebatched(blocks: Iterator[list[Array]], batch_size: int, drop_remainder: bool) -> Iterator[list[Array]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, overload
 
@@ -17,11 +17,11 @@ from binfeed.records import RecordSamples
 from binfeed.tables import cache as caches
 from binfeed.tables.columns import ColumnType
 from binfeed.tables.database import Connection, Database
-from binfeed.tables.decoder import TableDecoder
+from binfeed.tables.decoder import TableDecoder, for_cache
 from binfeed.tables.query import Parameters, Query, as_query, quoted, selected
 from binfeed.tables.reader import TableReader
 from binfeed.tables.schema import Schema, as_layouts
-from binfeed.tables.stream import Table, can_order
+from binfeed.tables.stream import Table
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -68,10 +68,10 @@ def make_table(
     try:
         columns = opened.describe(asked, rows)
         names = [column.name for column in columns]
-        _check_column("partition_on", partition_on, names)
-        _check_column("order_by", order_by, names)
+        if partition_on is not None:
+            _check_partitioned(_column("partition_on", partition_on, columns))
         if order_by is not None:
-            _check_keys(opened, database, asked, columns[names.index(order_by)])
+            _check_keys(opened, database, asked, _column("order_by", order_by, columns))
     finally:
         opened.close()
     table = Table(
@@ -161,6 +161,8 @@ def from_sql(
         if flag("refresh", refresh):
             raise ValueError("refresh= is for a cache: give cache= as well")
         return TableReader(table, decoder)
+    if table.database.identity is None:
+        raise ValueError("cache= needs the URI of a database: a function does not say which one it connects to")
     return _cached(Path(cache), table, schema, checked, is_stale=flag("refresh", refresh))
 
 
@@ -171,7 +173,7 @@ def _cached(
     found = None if is_stale else caches.find(path, schema)
     cached = found or caches.write(path, table, schema, replaces=is_stale)
     source = os.fsencode(cached.path.absolute())
-    samples = RecordSamples([source], cached.layout, features, None, default_instruction_set())
+    samples = RecordSamples([source], cached.layout, for_cache(features), None, default_instruction_set())
     for field, where in samples.plan.never_null:
         row = cached.nulls.get(table.columns[schema.number_of(field.name)].name)
         if row is not None:
@@ -193,16 +195,30 @@ def _check_order(partition_on: str | None, partitions: int | None, order_by: str
         raise ValueError("retries= needs order_by=, a column that says which rows were read")
 
 
-def _check_column(argument: str, name: str | None, names: list[str]) -> None:
-    if name is not None and name not in names:
+def _column(argument: str, name: str, columns: Sequence[ColumnType]) -> ColumnType:
+    names = [column.name for column in columns]
+    if name not in names:
         raise ValueError(f"{argument}: the query has no column {shown(name)}{suggestion(str(name), names)}")
+    if "%" in name:
+        raise ValueError(f"{argument}: drivers take the % in {shown(name)} for a placeholder: rename it with AS")
+    return columns[names.index(name)]
+
+
+def _check_partitioned(column: ColumnType) -> None:
+    if column.key != "int":
+        raise ValueError(f"partition_on: rows are divided by ranges of integers, not by {column}")
 
 
 def _check_keys(connection: Connection, database: Database, query: Query, column: ColumnType) -> None:
-    """Check that a column can order rows, and is never NULL: the rows after a key would leave such rows out."""
-    if not can_order(column):
-        raise ValueError(f"order_by: rows can be ordered by integers, text, dates and times, not by {column}")
+    """Check that a column can order rows: the rows after a key would leave out those that are NULL or equal to it."""
+    if not column.key:
+        raise ValueError(f"order_by: rows are ordered by integers, text, dates or timestamps, not by {column}")
     name = quoted(column.name)
     (nulls,) = connection.row(selected(query, "COUNT(*)", f"WHERE {name} IS NULL"))
     if nulls:
         raise DataError(f"order_by={column.name!r} is NULL in {nulls} rows: it must be unique", database.name, 0)
+    if column.key == "text":  # of which the database may take different ones for equal
+        rows, different = connection.row(selected(query, f"COUNT(*), COUNT(DISTINCT {name})"))
+        if rows != different:
+            what = f"has {different} values in {rows} rows"
+            raise DataError(f"order_by={column.name!r} {what}: it must be unique", database.name, 0)

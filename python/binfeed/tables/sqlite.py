@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from binfeed.errors import DatabaseError
 from binfeed.extras import require
 from binfeed.tables.columns import BYTES, Block, ColumnType
-from binfeed.tables.database import Connection, Database
+from binfeed.tables.database import Connection, Database, without_credentials
 from binfeed.tables.generic import AdbcConnection, DbApiConnection
 from binfeed.tables.query import Query, quoted, selected
 
@@ -23,12 +25,13 @@ class SqliteDatabase(Database):
     """The file of a URI ``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
 
     def __init__(self, uri: str) -> None:
-        super().__init__(uri)
+        super().__init__(*without_credentials(uri)[:1], None)
         path = Path(urllib.parse.unquote(uri.removeprefix("sqlite://").removeprefix("/").split("?")[0]))
         if not path.is_file():
             raise FileNotFoundError(
                 f"{uri}: there is no file {str(path)!r}; three slashes precede a relative path, four an absolute one"
             )
+        self.identity = f"sqlite:///{path.absolute()}"
         # Connections that share a cache wait for each other.
         self.uri = f"file:{urllib.parse.quote(str(path.absolute()))}?mode=ro&cache=private"
 
@@ -53,6 +56,13 @@ class SqliteConnection(AdbcConnection):
             connection.declared = declared
             columns = connection.describe(query, rows)
         return [_with_declaration(column, declared.get(column.name, "")) for column in columns]
+
+    def bound(self, query: Query) -> Any:
+        if not isinstance(query.parameters, Mapping):
+            return super().bound(query)
+        # The driver's names begin with the sign that marks them in the query.
+        marked = re.findall(r"([:@$])(\w+)", query.text)
+        return {mark + name: query.parameters[name] for mark, name in marked if name in query.parameters}
 
     def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
         # The driver takes the types of columns from the first rows. So the first row is one of the right types.
@@ -88,7 +98,7 @@ class SqliteConnection(AdbcConnection):
         with opened as connection, contextlib.suppress(sqlite3.Error):
             connection.execute(f"CREATE TEMP VIEW binfeed_rows AS {query.text}")
             rows = connection.execute("PRAGMA table_info(binfeed_rows)").fetchall()
-            return {row[1]: _kind_of(row[2].upper()) for row in rows if row[2]}
+            return {row[1]: kind for row in rows if (kind := _kind_of(row[2].upper()))}
         return {}
 
 
@@ -100,13 +110,19 @@ _DECLARATIONS = {
     "CLOB": BYTES,
     "TEXT": BYTES,
     "BLOB": BYTES,
+    "REAL": "<f8",
+    "FLOA": "<f8",
+    "DOUB": "<f8",
+    "NUM": "<f8",
+    "DEC": "<f8",
 }
 
 
 def _kind_of(declaration: str) -> str:
-    return next((kind for word, kind in _DECLARATIONS.items() if word in declaration), "<f8")
+    return next((kind for word, kind in _DECLARATIONS.items() if word in declaration), "")
 
 
 def _with_declaration(column: ColumnType, declared: str) -> ColumnType:
     """Return a column of integers as one of bools or floats if its table declares that."""
-    return ColumnType(column.name, declared) if column.kind == "<i8" and declared in ("|b1", "<f8") else column
+    is_number = column.kind == "<i8" and not column.note
+    return ColumnType(column.name, declared) if is_number and declared in ("|b1", "<f8") else column

@@ -44,5 +44,5 @@ def check_state(table: Table, features: Mapping[str, Feature] | Feature, state: 
 
 def _identity(table: Table, features: Mapping[str, Feature] | Feature) -> dict[str, Any]:
     order_by = None if table.order_by is None else table.columns[table.order_by].name
-    query = canonical([table.database.name, str(table.query), repr(table.query.parameters)])
+    query = canonical([table.database.identity, table.query.text, repr(table.query.parameters)])
     return {"table": digest(query), "features": digest(canonical(features)), "order_by": order_by}

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import datetime
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from binfeed.errors import DatabaseError, DataError, shown
-from binfeed.tables.columns import BYTES, Array, Block, Column, ColumnType, conformed, joined, rows_of
+from binfeed.errors import DatabaseError, DataError, StateError, shown
+from binfeed.tables.columns import Array, Block, Column, ColumnType, conformed, joined, rows_of
 from binfeed.tables.database import Connection, Database
 from binfeed.tables.query import Query, parts_of, quoted, selected
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+#: How long to wait before a lost connection is made again.
+_RETRY_SECONDS = 0.5
 
 T = TypeVar("T")
 
@@ -66,20 +69,16 @@ def ordered(table: Table, connection: Connection, after: Key | None) -> Query:
     return connection.with_key(table.query, f"WHERE {name} > {{}} ORDER BY {name}", _bound(column, after))
 
 
-def can_order(column: ColumnType) -> bool:
-    """Whether keys of a column can be kept in a state, and bound to a query."""
-    return column.shape == () and (column.kind == BYTES or np.dtype(column.kind).kind in "iu")
-
-
 def _bound(column: ColumnType, key: Key) -> Any:
     """Return a key as a value that drivers take."""
-    if isinstance(key, str):
-        return key
-    if column.note.startswith("microseconds since 1970"):
-        zone = datetime.timezone.utc if "UTC" in column.note else None
-        return datetime.datetime(1970, 1, 1, tzinfo=zone) + datetime.timedelta(microseconds=key)
-    if column.note == "days since 1970":
-        return datetime.date(1970, 1, 1) + datetime.timedelta(days=key)
+    try:
+        if column.key in ("timestamp", "timestamptz"):
+            zone = datetime.timezone.utc if column.key == "timestamptz" else None
+            return datetime.datetime(1970, 1, 1, tzinfo=zone) + datetime.timedelta(microseconds=int(key))
+        if column.key == "date":
+            return datetime.date(1970, 1, 1) + datetime.timedelta(days=int(key))
+    except OverflowError:
+        raise StateError(f"no row can follow {shown(key)}: Python has no such date") from None
     return key
 
 
@@ -110,11 +109,14 @@ class Epoch:
         self._connections.append(first)
         if table.partition_on is None or table.partitions == 1:
             return [ordered(table, first, after)]
-        low, high = _bounds(table, first)
+        low, high = first.row(_bounds(table))
         lanes = parts_of(table.query, table.partition_on, low, high, table.partitions)
         snapshot = first.snapshot() if len(lanes) > 1 else None
-        for _ in lanes[1:]:
-            self._connections.append(table.database.connect(snapshot))
+        if snapshot is None:  # some connections serve only the thread that made them
+            self._connections.clear()
+            first.close()
+        else:
+            self._connections += [table.database.connect(snapshot) for _ in lanes[1:]]
         return lanes
 
     @property
@@ -125,9 +127,12 @@ class Epoch:
     def read(self, lane: int) -> Generator[Block]:
         """Yield the blocks of a lane, and close its connection. Each lane can be read once."""
         with self._lock:
-            connection, self._connections[lane] = self._connections[lane], None
-        if connection is None:
-            raise RuntimeError(f"lane {lane} is read already, or the epoch is closed")
+            connection = None
+            if self._connections:
+                connection, self._connections[lane] = self._connections[lane], None
+                if connection is None:
+                    raise RuntimeError(f"lane {lane} is read already, or the epoch is closed")
+        connection = connection or self._table.database.connect()
         reading = _Lane(self._table, connection, self._lanes[lane])
         self._reading.append(reading)
         try:
@@ -158,18 +163,9 @@ class Epoch:
                 connection.close()
 
 
-def _bounds(table: Table, connection: Connection) -> tuple[int | None, int | None]:
+def _bounds(table: Table) -> Query:
     column = quoted(str(table.partition_on))
-    low, high = connection.row(selected(table.query, f"MIN({column}), MAX({column})"))
-    for bound in (low, high):
-        is_whole = isinstance(bound, int | Decimal | None) and (bound is None or int(bound) == bound)
-        if not is_whole:
-            raise DataError(
-                f"partition_on={table.partition_on!r} must be a column of integers, but it has {shown(bound)}",
-                table.database.name,
-                0,
-            )
-    return (None, None) if low is None or high is None else (int(low), int(high))
+    return selected(table.query, f"MIN({column}), MAX({column})")
 
 
 class _Lane:
@@ -182,6 +178,7 @@ class _Lane:
         self._rows = 0
         self._key: Key | None = None
         self._is_interrupted = False
+        self._is_lost = False
 
     def blocks(self) -> Iterator[Block]:
         retries = self._table.retries
@@ -198,12 +195,19 @@ class _Lane:
                         "state, or give retries="
                     ) from None
             retries -= 1
-            self._connection.close()
-            self._connection = self._table.database.connect()
-            self._query = ordered(self._table, self._connection, self._key)
+            self._is_lost = True
+
+    def _connect_again(self) -> None:
+        self._connection.close()
+        time.sleep(_RETRY_SECONDS)
+        self._connection = self._table.database.connect()
+        self._query = ordered(self._table, self._connection, self._key)
+        self._is_lost = False
 
     def _read(self) -> Iterator[Block]:
         table = self._table
+        if self._is_lost:
+            self._connect_again()
         for block in self._connection.read(self._query, table.columns, table.rows_per_fetch):
             conforming = [
                 conformed(column, type_, table.database.name, self._rows)

@@ -765,14 +765,14 @@ def test_values_of_python_keep_their_type(tmp_path: Path, values: list[Any], wor
         list(bf.from_sql("SELECT x FROM t", connect, rows_per_fetch=4).batches(2))
 
 
-class Rows:
+class FixedRows:
     """A connection of the DB-API that gives some rows, whatever is asked."""
 
     def __init__(self, rows: list[tuple[Any, ...]]) -> None:
         self._rows = iter(rows)
         self.description = [("x", None)]
 
-    def cursor(self) -> Rows:
+    def cursor(self) -> FixedRows:
         return self
 
     def execute(self, *_: Any) -> None:
@@ -807,7 +807,7 @@ UTC = datetime.timezone.utc
     ],
 )
 def test_values_of_python(values: list[Any], expected: list[Any]) -> None:
-    reader = bf.from_sql("SELECT x", lambda: Rows([(value,) for value in values]), "x")
+    reader = bf.from_sql("SELECT x", lambda: FixedRows([(value,) for value in values]), "x")
     np.testing.assert_array_equal(np.concatenate(list(reader.batches(1))).tolist(), expected)
 
 
@@ -826,11 +826,11 @@ def test_values_of_python(values: list[Any], expected: list[Any]) -> None:
     ],
 )
 def test_values_of_python_of_another_type_are_errors(first: Any, odd: Any) -> None:
-    reader = bf.from_sql("SELECT x", lambda: Rows([(first,), (odd,)]), "x", rows_per_fetch=1)
-    with pytest.raises(bf.DataError, match="column 'x'.* in row 1"):
+    reader = bf.from_sql("SELECT x", lambda: FixedRows([(first,), (odd,)]), "x", rows_per_fetch=1)
+    with pytest.raises(bf.DataError, match=r"column 'x'.* in row 1"):
         list(reader.batches(1))
-    with pytest.raises(bf.DataError, match="column 'x' has .* in row 0"):
-        bf.from_sql("SELECT x", lambda: Rows([({},)]), "x")
+    with pytest.raises(bf.DataError, match=r"column 'x' has .* in row 0"):
+        bf.from_sql("SELECT x", lambda: FixedRows([({},)]), "x")
 
 
 # What else may go wrong.
@@ -859,7 +859,7 @@ def test_databases_and_literals_are_told_apart(make: Make, tmp_path: Path) -> No
     with pytest.raises(bf.StateError, match="another query"):
         bf.from_sql(query, other, "id", order_by="id").batches(1, state=state)
     with pytest.raises(ValueError, match="needs the URI of a database"):
-        bf.from_sql("SELECT x", lambda: Rows([(1,)]), "x", cache=folder)
+        bf.from_sql("SELECT x", lambda: FixedRows([(1,)]), "x", cache=folder)
 
 
 def test_relative_paths_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

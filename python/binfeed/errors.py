@@ -34,7 +34,7 @@ class DataError(Error, ValueError):
 
     Attributes:
         file: the path of the file, ``"<memory N>"`` for bytes in memory, or the URI of a database.
-        offset: the byte of the file, or the row of the query, where the error shows.
+        offset: the byte of the file, or the row of the query or partition, where the error shows.
     """
 
     def __init__(self, message: str, file: str, offset: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers import ROOT, assert_identical, random_records
+from tests.postgres import Postgres
 
 
 def example(name: str) -> dict[str, Any]:
@@ -53,6 +54,31 @@ def test_time_series_from_many_files(order: str, tmp_path: Path, capsys: pytest.
     assert min(found.values()) > 0
 
 
+def assert_trained_on_clicks(found: dict[str, float]) -> None:
+    assert found["log loss, streamed"] < 0.95 * found["log loss of the same odds for all"]
+    assert found["log loss, cached"] < 0.95 * found["log loss of the same odds for all"]
+    assert min(found.values()) > 0
+
+
+def test_rows_from_a_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program = example("rows_from_a_database")
+    found = program["main"](["--folder", str(tmp_path), "--rows", "20000", "--epochs", "3", "--batch-size", "64"])
+    assert_printed(capsys.readouterr().out, found)
+    assert_trained_on_clicks(found)
+
+    # No row is both trained and validated with, and none is left out.
+    open_query = program["opener"](f"sqlite:///{tmp_path / 'clicks.db'}")
+    before, after = (next(open_query("id", side, "id").batches(30_000)) for side in ("<", ">="))
+    assert sorted([*before, *after]) == list(range(20_000))
+
+
+def test_rows_from_postgres(postgres: Postgres, tmp_path: Path) -> None:
+    main = example("rows_from_a_database")["main"]
+    arguments = ["--folder", str(tmp_path), "--url", postgres.url, "--epochs", "2", "--batch-size", "64"]
+    assert_trained_on_clicks(main([*arguments, "--fill", "--rows", "20000"]))
+    assert_trained_on_clicks(main(arguments))
+
+
 def pair_of_programs(heading: str) -> list[str]:
     """The two programs of a section of the guide: what one writes without binfeed, and with it."""
     text = (ROOT / "docs" / "guide.md").read_text()
@@ -78,7 +104,7 @@ def elements(dataset: tf.data.Dataset) -> list[Any]:
 def in_order(dataset: tf.data.Dataset) -> tuple[Any, ...]:
     """All samples of an epoch, in an order that is theirs."""
     image, label = (np.concatenate(part) for part in zip(*elements(dataset), strict=True))
-    order = np.lexsort((*image.reshape(len(image), -1)[:, :8].T, label))
+    order = np.lexsort((*image.reshape(len(image), -1)[:, :16].T, label))
     return image[order], label[order]
 
 
@@ -97,3 +123,13 @@ def test_the_guides_programs_for_many_files_agree(tmp_path: Path, monkeypatch: p
         shortened.write_bytes(shortened.read_bytes()[: 20 * 200])
     monkeypatch.chdir(tmp_path)
     assert_identical(*map(elements, datasets(pair_of_programs("Many small files"))))
+
+
+def test_the_guides_programs_for_a_database_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example("rows_from_a_database")["fill_sqlite"](tmp_path / "clicks.db", 30_000)
+    monkeypatch.chdir(tmp_path)
+    programs = pair_of_programs("A database")
+    assert_identical(*map(in_order, datasets(programs)))
+    removed = r"\.shuffle\(50_000\)|, shuffle=50_000|, \"partition_on.+2"
+    programs = [re.sub(removed, "", program) for program in programs]
+    assert_identical(*map(elements, datasets(programs)))

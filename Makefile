@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := CMakeLists.txt pyproject.toml $(shell find cpp python -type f ! -name '*.pyc')
 
-.PHONY: lint test test-tensorflow-versions demo benchmark benchmark-smoke roofline orders develop sanitize sanitize-threads fuzz fuzz-bytes clean
+.PHONY: lint test test-tensorflow-versions demo benchmark benchmark-smoke roofline orders tables develop sanitize sanitize-threads fuzz fuzz-bytes clean
 
 # One environment per purpose, with binfeed installed the way a user would install it.
 $(VENV)/%/installed: $(SOURCES)
@@ -48,6 +48,7 @@ benchmark: $(VENV)/benchmark/installed
 # Checks that they all work and agree with NumPy; nothing is timed.
 benchmark-smoke: $(VENV)/benchmark/installed
 	$(VENV)/benchmark/bin/python -m benchmarks --smoke
+	$(VENV)/benchmark/bin/python -m benchmarks.tables --smoke
 
 # Compares the decoder with loops written by hand.
 roofline: $(VENV)/benchmark/installed
@@ -56,6 +57,10 @@ roofline: $(VENV)/benchmark/installed
 # Shuffles and windows, warm and cold.
 orders: $(VENV)/benchmark/installed
 	$(VENV)/benchmark/bin/python -m benchmarks.orders
+
+# The rows of databases; PostgreSQL must be installed, or is left out.
+tables: $(VENV)/benchmark/installed
+	$(VENV)/benchmark/bin/python -m benchmarks.tables
 
 # For developers: an editable install that is compiled again at import, with warnings as errors.
 develop:

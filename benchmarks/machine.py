@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ import numpy as np
 from binfeed.machine import processors
 
 PACKAGES = (
-    "tensorflow",
     "grain",
     "array-record",
     "pyarrow",
@@ -26,15 +26,15 @@ PACKAGES = (
 )
 
 
-def machine() -> dict[str, Any]:
-    """What the numbers were measured on."""
+def machine(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
+    """What the numbers were measured on, with the versions of ``packages``."""
     return {
         "processor": _processor(),
         "threads": processors(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "numpy": np.__version__,
-        **{package: _version(package) for package in PACKAGES},
+        **{package: _version(package) for package in ("tensorflow", *packages)},
         "binfeed": asdict(bf.build_info()),
         "malloc": {name: os.environ[name] for name in os.environ if name.startswith("MALLOC_")},
     }

@@ -31,6 +31,9 @@ from benchmarks.orders import __main__ as orders
 from benchmarks.peers import PEERS
 from benchmarks.roofline import __main__ as roofline
 from benchmarks.roofline.cases import cases
+from benchmarks.tables import __main__ as tables
+from benchmarks.tables.data import columns_of, values_of
+from benchmarks.tables.ways import Way
 from benchmarks.workloads import WORKLOADS, make
 from tests.helpers import ROOT, assert_identical, run_python
 
@@ -402,3 +405,38 @@ def test_every_experiment_on_orders_runs(name: str, tmp_path: Path, capsys: pyte
     if name == "scaling":
         orders.draw_scaling(tmp_path / "orders.png", rows)
         assert (tmp_path / "orders.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # from what others import
+@pytest.mark.parametrize("name", tables.DATABASES)
+def test_all_ways_to_read_a_database_agree(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if name == "PostgreSQL" and tables.missing_postgres():
+        pytest.skip(tables.missing_postgres())
+    found = {name: tables.run(name, tmp_path, columns_of(5000), rounds=1)}
+    assert capsys.readouterr().out == ""
+    tables.print_tables(found)
+    shown = capsys.readouterr().out
+    assert shown.startswith(name)
+    assert max(map(len, shown.splitlines())) <= 100
+    assert len(found[name]) >= 6
+    assert all(numbers["slowest"] <= numbers["rows/s"] <= numbers["fastest"] for numbers in found[name].values())
+    tables.draw(tmp_path / "tables.png", found)
+    assert (tmp_path / "tables.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_way_that_gives_other_values_is_caught() -> None:
+    columns = columns_of(3000)
+    keys, values = columns["key"], values_of(columns)
+
+    def check_rows(*chosen: slice) -> None:
+        tables.check(Way("rows", lambda: [(keys[rows], values[rows]) for rows in chosen]), columns)
+
+    check_rows(slice(0, 1024), slice(1024, 2048), slice(2048, None))
+    for rows in ([slice(0, 1024), slice(1024, 2999)], [slice(0, 1000), slice(1000, None)]):
+        with pytest.raises(AssertionError, match="rows"):
+            check_rows(*rows)
+    values[2000, 7] += 1
+    with pytest.raises(AssertionError, match="Mismatched elements: 1 "):
+        check_rows(slice(0, 1024), slice(1024, 2048), slice(2048, None))
+    with pytest.raises(AssertionError, match="count"):
+        tables.check(Way("count", count=lambda: 2999), columns)

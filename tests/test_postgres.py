@@ -227,6 +227,31 @@ def test_arrays_need_not_be_in_every_partition(postgres: Postgres, database: psy
     assert np.concatenate(list(reader.batches(3))).tolist() == [[g, 1.5] for g in range(5)] + [[-1, -1]] * 6
 
 
+def test_columns_are_found_by_name_when_a_table_changes(
+    postgres: Postgres, ticks: psycopg.Connection[Any], way: str
+) -> None:
+    reader = bf.from_sql(
+        "SELECT * FROM ticks WHERE symbol LIKE %s ORDER BY n DESC, id", postgres.url, "n", parameters=["s%"]
+    )
+    before = np.concatenate(list(reader.batches(100)))
+    assert (np.diff(before) <= 0).all()
+    ticks.execute("CREATE TABLE other AS SELECT 1 AS new, n, embedding, symbol, price, id FROM ticks")
+    ticks.execute("DROP TABLE ticks; ALTER TABLE other RENAME TO ticks")
+    np.testing.assert_array_equal(np.concatenate(list(reader.batches(100))), before)
+    with pytest.raises(ValueError, match="the query has no columns"):
+        bf.from_sql("SELECT FROM ticks", postgres.url)
+
+
+def test_names_of_columns_may_hold_signs(postgres: Postgres, database: psycopg.Connection[Any]) -> None:
+    database.execute("""CREATE TABLE t AS SELECT g AS "a %s" FROM generate_series(1, 9) AS g""")
+    for parameters in (None, [0]):
+        where = 'WHERE "a %%s" > %s' if parameters else ""
+        reader = bf.from_sql(f"SELECT * FROM t {where}", postgres.url, "a %s", parameters=parameters)
+        assert np.concatenate(list(reader.batches(5))).tolist() == list(range(1, 10))
+    with pytest.raises(ValueError, match="rename it with AS"):
+        bf.from_sql("SELECT * FROM t", postgres.url, order_by="a %s")
+
+
 def test_settings_of_a_connection_change_nothing(postgres: Postgres, ticks: psycopg.Connection[Any]) -> None:
     ticks.execute("INSERT INTO ticks VALUES (-1, 1, 'é')")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import sqlite3
@@ -333,6 +334,8 @@ def test_what_the_database_refuses_is_told(make: Make, query: str) -> None:
         ({"partition_on": "i d"}, ValueError, "partition_on: the query has no column 'i d'"),
         ({"partitions": 2}, ValueError, "needs partition_on="),
         ({"partition_on": "id", "partitions": 0}, ValueError, "partitions"),
+        ({"partition_on": "id", "partitions": 10**9}, ValueError, "are more than 256"),
+        ({"partition_on": "symbol"}, ValueError, "ranges of integers, not by symbol: bytes"),
         ({"partition_on": "id", "order_by": "id"}, ValueError, "exclude each other"),
         ({"retries": 1}, ValueError, "needs order_by="),
         ({"rows_per_fetch": 0}, ValueError, "rows_per_fetch"),
@@ -754,9 +757,9 @@ def sqlite_function(path: Path, values: list[Any]) -> Callable[[], sqlite3.Conne
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ([0, 1, 2, 3, 4.5, 5.5], r"column 'x' holds <i8, but 4\.5 in row 4"),
-        ([0.5, 1.5, 2.5, 3.5, 2**53 + 1], r"column 'x' holds <f8, but 9007199254740993 in row 4"),
-        ([1, 2, 3, 4, "x"], r"column 'x' holds <i8, but 'x' in row 4"),
+        ([0, 1, 2, 3, 4.5, 5.5], r"column 'x' holds int64, but 4\.5 in row 4"),
+        ([0.5, 1.5, 2.5, 3.5, 2**53 + 1], r"column 'x' holds float64, but 9007199254740993 in row 4"),
+        ([1, 2, 3, 4, "x"], r"column 'x' holds int64, but 'x' in row 4"),
     ],
 )
 def test_values_of_python_keep_their_type(tmp_path: Path, values: list[Any], words: str) -> None:
@@ -898,6 +901,63 @@ def test_features_of_one_column_do_not_share_memory(make: Make) -> None:
     assert batch["b"][0] != b"changed"
 
 
+def test_columns_are_found_by_name_when_a_table_changes(make: Make, tmp_path: Path) -> None:
+    if "duckdb" in (uri := make(ROWS[:3])):
+        connect: Any = lambda: duckdb.connect(uri.removeprefix("duckdb:///"))  # noqa: E731
+    else:
+        connect = lambda: sqlite3.connect(uri.removeprefix("sqlite:///"))  # noqa: E731
+    reader = bf.from_sql("SELECT * FROM ticks ORDER BY id", uri, "id")
+    with contextlib.closing(connect()) as connection:
+        connection.execute("CREATE TABLE other AS SELECT 'new' AS new, packed, symbol, price, n, id FROM ticks")
+        connection.execute("DROP TABLE ticks")
+        connection.execute("ALTER TABLE other RENAME TO ticks")
+        connection.commit()
+    assert np.concatenate(list(reader.batches(10))).tolist() == [-500, -499, -498]
+    with contextlib.closing(connect()) as connection:
+        connection.execute("ALTER TABLE ticks DROP COLUMN n")
+        connection.commit()
+    with pytest.raises(bf.DatabaseError, match="n"):
+        list(reader.batches(10))
+
+
+def test_orders_within_a_query_survive(make: Make) -> None:
+    reader = bf.from_sql("SELECT id FROM ticks ORDER BY n, id DESC", make(), "id", rows_per_fetch=100)
+    expected = [row[0] for row in sorted(ROWS, key=lambda row: (row[1], -row[0]))]
+    assert np.concatenate(list(reader.batches(100))).tolist() == expected
+
+
+def test_a_query_without_columns(sqlite: tuple[sqlite3.Connection, str]) -> None:
+    with pytest.raises((ValueError, bf.DatabaseError)):
+        bf.from_sql("SELECT", sqlite[1])
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_a_fork_leaves_the_connections_of_its_parent(make: Make, partitions: int) -> None:
+    program = """
+        import gc, os, sys, warnings
+        import binfeed as bf
+        warnings.simplefilter("ignore")  # Python warns of forks while there are threads
+        options = {"partition_on": "id", "partitions": int(sys.argv[2])}
+        batches = bf.from_sql("SELECT id FROM ticks", sys.argv[1], "id", rows_per_fetch=10, **options).batches(10)
+        count = len(next(batches))
+        child = os.fork()
+        if child == 0:
+            try:
+                next(batches)
+            except RuntimeError as error:
+                print(error, flush=True)
+            del batches
+            gc.collect()
+            os._exit(0)
+        print(os.waitpid(child, 0)[1], count + sum(map(len, batches)))
+    """
+    result = run_program(program, make(), partitions)
+    assert result.stdout.splitlines() == [
+        "a fork cannot use the connections of its parent: call batches() in the fork",
+        "0 3000",
+    ], result.stderr
+
+
 def test_endless_epochs_without_a_batch_end(make: Make) -> None:
     assert list(open_ticks(make(), "id").batches(5000, drop_remainder=True, epochs=None)) == []
 
@@ -950,6 +1010,8 @@ def test_odd_values_of_arrow(tmp_path: Path, expression: str, expected: Any) -> 
         ("postgresql://host/db?user=me&pass%77ord=hush&sslmode=off", "postgresql://host/db?user=me&sslmode=off"),
         ("duckdb:///x.duckdb?motherduck_token=hush", "duckdb:///x.duckdb"),
         ("sqlite:////a/b.db", "sqlite:////a/b.db"),
+        ("postgresql://me:p@ss:w/rd%?#@host/db?sslmode=off", "postgresql://me@host/db?sslmode=off"),
+        ("postgresql://host/db?user=me&password=SEK&RET", "postgresql://host/db?user=me"),
     ],
 )
 def test_uris_are_shown_without_secrets(uri: str, shown: str) -> None:

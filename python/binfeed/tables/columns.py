@@ -39,10 +39,14 @@ class ColumnType:
     key: str = ""
     driver_type: str = ""
 
+    @property
+    def type_name(self) -> str:
+        """The type as messages show it, such as ``"float64[3]"``."""
+        name = self.kind if self.kind == BYTES else np.dtype(self.kind).name
+        return f"{name}{list(self.shape) if self.shape else ''}"
+
     def __str__(self) -> str:
-        shape = str(list(self.shape)) if self.shape else ""
-        note = f" ({self.note})" if self.note else ""
-        return f"{self.name}: {self.kind if self.kind == BYTES else np.dtype(self.kind).name}{shape}{note}"
+        return f"{self.name}: {self.type_name}{f' ({self.note})' if self.note else ''}"
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def conformed(column: Column, type_: ColumnType, source: str, first_row: int) ->
     converted = values.astype(dtype) if dtype.kind in "biuf" and values.dtype.kind in "biuf" else None
     if converted is None:
         raise DataError(
-            f"column {shown(type_.name)} holds {type_.kind}, but {values.dtype} from row {first_row} on",
+            f"column {shown(type_.name)} holds {type_.type_name}, but {values.dtype} from row {first_row} on",
             source,
             first_row,
         )

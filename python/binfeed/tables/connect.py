@@ -30,7 +30,7 @@ def find_database(connection: Any) -> Database:
     if isinstance(connection, str):
         scheme, mark, _ = connection.partition("://")
         if not mark or scheme not in _BY_SCHEME:
-            uri = shown(without_credentials(connection)[0])
+            uri = shown(without_credentials(connection)[0]) if mark else "this"
             raise ValueError(
                 f"{uri} is not the URI of a database: it begins with sqlite:///, duckdb:/// or postgresql://"
                 f"{suggestion(scheme, _BY_SCHEME) if mark else ''}; for others, give a function that connects"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -105,6 +106,10 @@ def with_value(parameters: Parameters, value: Any, positional: str, named: str) 
 def without_credentials(uri: str) -> tuple[str, list[str]]:
     """Return a URI without its secrets, and the secrets."""
     base, mark, options = uri.partition("?")
+    if not re.fullmatch(r"([\w%]+=[^&]*(&|$))*", options):  # the ? is part of a password that is not quoted
+        base, at, place = uri.rpartition("@")
+        rest, mark, options = place.partition("?")
+        base += at + rest
     scheme, slashes, rest = base.partition("://")
     user, at, place = rest.rpartition("@")  # a password may have an @ that is not quoted
     name, _, password = user.partition(":")
@@ -112,7 +117,7 @@ def without_credentials(uri: str) -> tuple[str, list[str]]:
     kept = []
     for option in options.split("&") if mark else []:
         key, _, value = option.partition("=")
-        if urllib.parse.unquote(key).lower() in _SECRETS:
+        if urllib.parse.unquote(key).lower() in _SECRETS or "=" not in option:
             secrets.append(value)
         else:
             kept.append(option)

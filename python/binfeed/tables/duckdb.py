@@ -12,7 +12,7 @@ from binfeed.extras import require
 from binfeed.tables import arrow
 from binfeed.tables.columns import Block, ColumnType
 from binfeed.tables.database import Connection, Database, with_value, without_credentials
-from binfeed.tables.query import Query, selected
+from binfeed.tables.query import Query, named, selected
 
 #: Types of which Arrow has only a part.
 _REFUSED = ("TIME WITH TIME ZONE", "BIT", "BIGNUM", "VARINT")
@@ -30,8 +30,7 @@ class DuckdbDatabase(Database):
             self.identity = f"duckdb:///{self._path.absolute()}"
             if not self._path.is_file():
                 raise FileNotFoundError(
-                    f"{name}: there is no file {str(self._path)!r}; three slashes precede a relative path, four an "
-                    "absolute one"
+                    f"{name}: there is no such file; three slashes precede a relative path, four an absolute one"
                 )
         self._lock = threading.Lock()
 
@@ -61,7 +60,7 @@ class DuckdbConnection(Connection):
             return arrow.described(reader, self._database.name)
 
     def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
-        with self._record_batches(query, rows) as reader:
+        with self._record_batches(named(query, columns), rows) as reader:
             yield from arrow.blocks_of(iter(reader), self._database.name)
 
     def row(self, query: Query) -> Sequence[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from binfeed.tables import arrow, python_values
 from binfeed.tables.columns import Block, ColumnType
 from binfeed.tables.database import Connection, Database, with_value
-from binfeed.tables.query import Query, selected
+from binfeed.tables.query import Query, named, selected
 
 Connect = Callable[[], Any]
 
@@ -30,14 +30,9 @@ class GenericDatabase(Database):
 
 
 class DbApiConnection(Connection):
-    """A connection of the DB-API, whose rows are tuples of Python values.
-
-    Attributes:
-        declared: the kinds of columns, as far as they are known.
-    """
+    """A connection of the DB-API, whose rows are tuples of Python values."""
 
     def __init__(self, database: Database, connection: Any, paramstyle: str = "qmark") -> None:
-        self.declared: Mapping[str, str] = {}
         self._database = database
         self._connection = connection
         self._paramstyle = paramstyle
@@ -45,10 +40,10 @@ class DbApiConnection(Connection):
     def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
         with self._executed(query) as cursor:
             names = [column[0] for column in cursor.description]
-            return python_values.column_types(names, cursor.fetchmany(rows), self.declared, self._database.name)
+            return python_values.column_types(names, cursor.fetchmany(rows), self._database.name)
 
     def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
-        with self._executed(query) as cursor:
+        with self._executed(named(query, columns)) as cursor:
             fetched = itertools.takewhile(bool, (cursor.fetchmany(rows) for _ in itertools.count()))
             yield from python_values.blocks_of(fetched, columns, self._database.name)
 
@@ -96,7 +91,7 @@ class AdbcConnection(Connection):
             return arrow.described(cursor.fetch_record_batch(), self._database.name)
 
     def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
-        with self._executed(query, rows) as cursor:
+        with self._executed(named(query, columns), rows) as cursor:
             yield from arrow.blocks_of(iter(cursor.fetch_record_batch()), self._database.name)
 
     def row(self, query: Query) -> Sequence[Any]:

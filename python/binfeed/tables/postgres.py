@@ -15,7 +15,7 @@ from binfeed.extras import require
 from binfeed.tables import libpq
 from binfeed.tables.columns import BYTES, Block, Column, ColumnType
 from binfeed.tables.database import Connection, Database, with_value, without_credentials
-from binfeed.tables.query import Query, quoted, selected
+from binfeed.tables.query import Query, qualified, selected
 
 #: How the core parses each type, by its number in pg_type, and what its numbers stand for.
 _KINDS = {
@@ -122,7 +122,7 @@ class PostgresConnection(Connection):
         dtype = dtype if dtype == BYTES else np.dtype(dtype).str
         if not kind.endswith("[]"):
             return ColumnType(name, dtype, (), note, _key(kind, note), kind)
-        column = quoted(name)
+        column = self._quoted(name, query)
         some = selected(query, column, f"WHERE {column} IS NOT NULL LIMIT {_SHAPE_ROWS}")
         (first,) = next(self._copied(some, [(name, kind)], _SHAPE_ROWS), [None])
         if first is None:
@@ -132,7 +132,14 @@ class PostgresConnection(Connection):
         return ColumnType(name, dtype, first.values.shape[1:], note, "", kind)
 
     def read(self, query: Query, columns: Sequence[ColumnType], rows: int) -> Iterator[Block]:
-        return self._copied(query, [(column.name, column.driver_type) for column in columns], rows)
+        listed = ", ".join(self._quoted(column.name, query) for column in columns)
+        kinds = [(column.name, column.driver_type) for column in columns]
+        return self._copied(selected(query, listed), kinds, rows)
+
+    @staticmethod
+    def _quoted(name: str, query: Query) -> str:
+        """Return a name as a query writes it, in which a driver with parameters takes % for a placeholder."""
+        return qualified(name) if query.parameters is None else qualified(name).replace("%", "%%")
 
     def _copied(self, query: Query, kinds: Sequence[tuple[str, str]], rows: int) -> Iterator[Block]:
         parser = CopyParser(kinds)

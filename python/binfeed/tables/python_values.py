@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,22 +47,14 @@ _CONVERSIONS: dict[type, tuple[str, str, Any]] = {
 _NUMBERS = (int, float, decimal.Decimal)
 
 
-def column_types(
-    names: Sequence[str], rows: Sequence[Sequence[Any]], declared: Mapping[str, str], source: str
-) -> list[ColumnType]:
-    """Return the types of columns, from some of their rows.
-
-    A column of NULL alone is of the kind in ``declared``, or else float64.
+def column_types(names: Sequence[str], rows: Sequence[Sequence[Any]], source: str) -> list[ColumnType]:
+    """Return the types of columns, from some of their rows; a column of NULL alone is float64.
 
     Raises:
         DataError: naming column and row, if values of a column are of different types.
     """
     found = [_type_of(name, [row[k] for row in rows], source) for k, name in enumerate(names)]
-    return [type_ or _declared(name, declared.get(name, "<f8")) for name, type_ in zip(names, found, strict=True)]
-
-
-def _declared(name: str, kind: str) -> ColumnType:
-    return ColumnType(name, kind, key={"<i8": "int", BYTES: "text"}.get(kind, ""))
+    return [type_ or ColumnType(name, "<f8") for name, type_ in zip(names, found, strict=True)]
 
 
 def blocks_of(
@@ -89,7 +81,7 @@ def _type_of(name: str, values: Sequence[Any], source: str) -> ColumnType | None
             found = type_
         elif (type_.kind, type_.shape) != (found.kind, found.shape) and (found.kind, type_.kind) != ("<f8", "<i8"):
             raise DataError(
-                f"column {shown(name)} has {shown(value)} in row {row}, but {found.kind} before", source, row
+                f"column {shown(name)} has {shown(value)} in row {row}, but {found.type_name} before", source, row
             )
     return found
 
@@ -178,7 +170,7 @@ def _converted(value: Any, type_: ColumnType, source: str, row: int) -> Any:
     elif type_.kind == "|b1" and value in (0, 1):
         return bool(value)
     raise DataError(
-        f"column {shown(type_.name)} holds {type_.kind}{list(type_.shape) or ''}, but {shown(value)} in row {row}",
+        f"column {shown(type_.name)} holds {type_.type_name}, but {shown(value)} in row {row}",
         source,
         row,
     )

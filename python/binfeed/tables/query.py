@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Union
 
 from binfeed.errors import shown
+from binfeed.tables.columns import ColumnType
 
 #: Values for the placeholders of a query, in the style of its driver.
 Parameters = Union[Sequence[Any], Mapping[str, Any], None]  # noqa: UP007  (evaluated on Python 3.10 as well)
@@ -58,9 +59,22 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def qualified(name: str) -> str:
+    """Return the name of a column of a query that is :func:`selected` from.
+
+    The name of the table is part of it, or SQLite would take a column that does not exist for text.
+    """
+    return f"binfeed_rows.{quoted(name)}"
+
+
 def selected(query: Query, columns: str = "*", rest: str = "") -> Query:
     """Return the query of ``columns`` of what ``query`` gives; ``rest`` follows, such as a WHERE."""
     return replace(query, text=f"SELECT {columns} FROM (\n{query.text}\n) AS binfeed_rows {rest}".rstrip())
+
+
+def named(query: Query, columns: Sequence[ColumnType]) -> Query:
+    """Return the query of ``columns``, in their order, whatever the order is in which the query gives them now."""
+    return selected(query, ", ".join(qualified(column.name) for column in columns))
 
 
 def parts_of(query: Query, column: str, low: int | None, high: int | None, parts: int) -> list[Query]:
@@ -75,7 +89,7 @@ def parts_of(query: Query, column: str, low: int | None, high: int | None, parts
     cuts = sorted({low + span * part // parts for part in range(1, parts)} - {low})
     if not cuts:
         return [query]
-    name = quoted(column)
+    name = qualified(column)
     conditions = [f"{name} < {cuts[0]} OR {name} IS NULL"]
     conditions += [f"{name} >= {first} AND {name} < {end}" for first, end in itertools.pairwise(cuts)]
     conditions.append(f"{name} >= {cuts[-1]}")

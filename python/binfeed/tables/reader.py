@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, cast
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from binfeed.state import State
+
+
+#: Iterators of parent processes, which their forks must not close.
+_OF_PARENTS: list[Generator[Any]] = []
 
 
 class TableReader(Generic[E_co]):
@@ -141,8 +146,11 @@ class TableBatches(Iterator[E_co]):
         self._place: tuple[int, Key | None] = (made.first_epoch, made.after)
         self._batches = _batches_of(made)
         self._lock = threading.RLock()
+        self._process = os.getpid()
 
     def __next__(self) -> E_co:
+        if os.getpid() != self._process:
+            raise RuntimeError("a fork cannot use the connections of its parent: call batches() in the fork")
         with self._lock:
             arrays, self._place = next(self._batches)
         decoder = self._pass.decoder
@@ -174,6 +182,10 @@ class TableBatches(Iterator[E_co]):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        if os.getpid() != self._process:  # closing what belongs to the parent would end it there, or crash here
+            _OF_PARENTS.append(self._batches)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("batches cannot be copied or pickled")

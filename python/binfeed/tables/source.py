@@ -18,7 +18,7 @@ from binfeed.tables import cache as caches
 from binfeed.tables.columns import ColumnType
 from binfeed.tables.database import Connection, Database
 from binfeed.tables.decoder import TableDecoder, for_cache
-from binfeed.tables.query import Parameters, Query, as_query, quoted, selected
+from binfeed.tables.query import Parameters, Query, as_query, qualified, selected
 from binfeed.tables.reader import TableReader
 from binfeed.tables.schema import Schema, as_layouts
 from binfeed.tables.stream import Table
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 Features = Mapping[str, "Feature | str"] | Feature | str | None
 #: A URI, or a function that connects.
 Connectable = str | Callable[[], Any]
+
+
+#: Each partition has a connection and a thread.
+_MAX_PARTITIONS = 256
 
 
 class QueryOptions(TypedDict, total=False):
@@ -67,6 +71,8 @@ def make_table(
     opened = database.connect()
     try:
         columns = opened.describe(asked, rows)
+        if not columns:
+            raise ValueError(f"the query has no columns: {shown(str(asked))}")
         names = [column.name for column in columns]
         if partition_on is not None:
             _check_partitioned(_column("partition_on", partition_on, columns))
@@ -79,7 +85,7 @@ def make_table(
         query=asked,
         columns=columns,
         partition_on=partition_on,
-        partitions=1 if partition_on is None else 2 if partitions is None else positive("partitions", partitions),
+        partitions=1 if partition_on is None else 2 if partitions is None else partitions,
         order_by=None if order_by is None else names.index(order_by),
         rows_per_fetch=rows,
         retries=again,
@@ -189,6 +195,8 @@ def _cached(
 def _check_order(partition_on: str | None, partitions: int | None, order_by: str | None, retries: int) -> None:
     if partitions is not None and partition_on is None:
         raise ValueError("partitions= needs partition_on=, the column whose ranges are read in parallel")
+    if partitions is not None and positive("partitions", partitions) > _MAX_PARTITIONS:
+        raise ValueError(f"partitions: {partitions} connections at a time are more than {_MAX_PARTITIONS}")
     if partition_on is not None and order_by is not None:
         raise ValueError("order_by= and partition_on= exclude each other: partitions are read at the same time")
     if retries > 0 and order_by is None:
@@ -213,7 +221,7 @@ def _check_keys(connection: Connection, database: Database, query: Query, column
     """Check that a column can order rows: the rows after a key would leave out those that are NULL or equal to it."""
     if not column.key:
         raise ValueError(f"order_by: rows are ordered by integers, text, dates or timestamps, not by {column}")
-    name = quoted(column.name)
+    name = qualified(column.name)
     (nulls,) = connection.row(selected(query, "COUNT(*)", f"WHERE {name} IS NULL"))
     if nulls:
         raise DataError(f"order_by={column.name!r} is NULL in {nulls} rows: it must be unique", database.name, 0)

@@ -7,6 +7,7 @@ which only the last has fewer. An epoch takes a block of each lane in turn.
 from __future__ import annotations
 
 import datetime
+import os
 import threading
 import time
 from collections import deque
@@ -19,7 +20,7 @@ import numpy as np
 from binfeed.errors import DatabaseError, DataError, StateError, shown
 from binfeed.tables.columns import Array, Block, Column, ColumnType, conformed, joined, rows_of
 from binfeed.tables.database import Connection, Database
-from binfeed.tables.query import Query, parts_of, quoted, selected
+from binfeed.tables.query import Query, parts_of, qualified, selected
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -62,7 +63,7 @@ def ordered(table: Table, connection: Connection, after: Key | None) -> Query:
     if table.order_by is None:
         return table.query
     column = table.columns[table.order_by]
-    name = quoted(column.name)
+    name = qualified(column.name)
     if after is None:
         return selected(table.query, rest=f"ORDER BY {name}")
     name = name.replace("{", "{{").replace("}", "}}")
@@ -92,6 +93,7 @@ class Epoch:
         self._table = table
         self._rows = rows
         self._is_whole = after is None
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._rows_given = 0
         self._connections: list[Connection | None] = []
@@ -159,12 +161,12 @@ class Epoch:
         with self._lock:
             connections, self._connections = self._connections, [None] * len(self._connections)
         for connection in connections:
-            if connection is not None:
+            if connection is not None and os.getpid() == self._process:
                 connection.close()
 
 
 def _bounds(table: Table) -> Query:
-    column = quoted(str(table.partition_on))
+    column = qualified(str(table.partition_on))
     return selected(table.query, f"MIN({column}), MAX({column})")
 
 
@@ -179,6 +181,7 @@ class _Lane:
         self._key: Key | None = None
         self._is_interrupted = False
         self._is_lost = False
+        self._process = os.getpid()
 
     def blocks(self) -> Iterator[Block]:
         retries = self._table.retries
@@ -249,7 +252,8 @@ class _Lane:
         self._connection.interrupt()
 
     def close(self) -> None:
-        self._connection.close()
+        if os.getpid() == self._process:  # a connection belongs to the process that made it
+            self._connection.close()
 
 
 def key_of(value: Any) -> Key:
@@ -285,22 +289,24 @@ def in_turn(lanes: Sequence[Generator[T]], interrupt: Callable[[], None]) -> Gen
         return
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (slow to import)
 
-    with ThreadPoolExecutor(len(lanes), thread_name_prefix="binfeed-lane") as pool:
-        waiting: deque[tuple[Generator[T], Future[T | None]]]
-        waiting = deque((lane, pool.submit(next, lane, None)) for lane in lanes)
-        try:
-            while waiting:
-                lane, future = waiting.popleft()
-                item = future.result()
-                if item is not None:
-                    waiting.append((lane, pool.submit(next, lane, None)))
-                    yield item
-        finally:
+    pool, process = ThreadPoolExecutor(len(lanes), thread_name_prefix="binfeed-lane"), os.getpid()
+    waiting: deque[tuple[Generator[T], Future[T | None]]]
+    waiting = deque((lane, pool.submit(next, lane, None)) for lane in lanes)
+    try:
+        while waiting:
+            lane, future = waiting.popleft()
+            item = future.result()
+            if item is not None:
+                waiting.append((lane, pool.submit(next, lane, None)))
+                yield item
+    finally:
+        if os.getpid() == process:  # a fork has no threads to wait for
             if waiting:
                 interrupt()
             for lane, future in waiting:
                 future.exception()  # a generator cannot be closed while it runs
                 lane.close()
+            pool.shutdown()
 
 
 def shuffled(blocks: Iterator[list[Array]], buffer_rows: int, random: np.random.Generator) -> Generator[list[Array]]:

@@ -671,7 +671,7 @@ def array_header(dimensions: int, *sizes: int, oid: int = 23) -> bytes:
             struct.pack(">q", INT64_MAX - 1),
             "microseconds since 1970: 9223372036854775806 . 946684800000000",
         ),
-        ("interval", struct.pack(">qii", 0, 0, -3), r"an interval of -3 months, .* select extract\(epoch from"),
+        ("interval", struct.pack(">qii", 0, 0, -3), r"an interval of -3 months: .* select extract\(epoch from"),
         ("interval", struct.pack(">qii", 0, 2**31 - 1, 0), "microseconds of days: 2147483647 x 86400000000 is too"),
         ("interval", struct.pack(">qii", INT64_MAX, 1, 0), "microseconds of an interval: 9223372036854775807 . 86400"),
         ("numeric", bytes(7), "7 bytes, but a numeric has at least 8"),

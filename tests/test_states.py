@@ -55,7 +55,7 @@ def of_features(features: Any, window: bf.Window | None = None) -> bf.Reader:
 
 def signed(state: dict[str, Any]) -> dict[str, Any]:
     """As somebody would forge it."""
-    return state | {"checksum": states._checksum(state)}
+    return state | {"checksum": states.checksum(state)}
 
 
 def replace_file(path: Path) -> None:

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from benchmarks.postgres import Postgres, find_programs
 from tests.helpers import ROOT, Array, WriteFiles, random_records
-from tests.postgres import Postgres, find_programs
 
 settings.register_profile(
     "binfeed", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.function_scoped_fixture]

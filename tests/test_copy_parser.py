@@ -20,8 +20,8 @@ from binfeed._core import CopyParser
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from benchmarks.postgres import Postgres
 from tests.helpers import Array, assert_identical, run_program
-from tests.postgres import Postgres
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 HEADER = SIGNATURE + struct.pack(">iI", 0, 0)

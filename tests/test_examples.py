@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.postgres import Postgres
 from tests.helpers import ROOT, assert_identical, random_records
-from tests.postgres import Postgres
 
 
 def example(name: str) -> dict[str, Any]:

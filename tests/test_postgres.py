@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from binfeed.tables import libpq
 
+from benchmarks.postgres import Postgres
 from tests.helpers import assert_identical, run_program
-from tests.postgres import Postgres
 
 if TYPE_CHECKING:
     import psycopg

@@ -17,9 +17,9 @@ from binfeed.bench.quiet import quiet_import
 from binfeed.bench.table import console, table_of
 
 from benchmarks.machine import machine
+from benchmarks.postgres import Postgres, find_programs
 from benchmarks.report import NO_READER_COLOR, OURS_COLOR, PEER_COLOR, pyplot, write_json
 from benchmarks.tables import data
-from tests.postgres import Postgres, find_programs
 
 with quiet_import():
     from benchmarks.tables import ways

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, from the programs that are installed."""
+"""A PostgreSQL server for benchmarks and tests, from the programs that are installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-#: What a test can do without: safety should the system crash, work in the background, and memory.
+#: What a test or benchmark can do without: safety should the system crash, work in the background, and memory.
 SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''

@@ -6,13 +6,15 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from binfeed.layout import Layout, layout_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,6 +26,16 @@ def random_records(dtype: npt.DTypeLike, count: int, seed: int = 0) -> Array:
     """Records of random bytes: every value there is, NaN and infinity among them."""
     record = np.dtype(dtype)
     return np.frombuffer(np.random.default_rng(seed).bytes(count * record.itemsize), record)
+
+
+def nullable(layout: Layout, validity: Mapping[str, str]) -> Layout:
+    """The layout in which some fields have no value where the bool field that ``validity`` names is false."""
+    fields = {
+        name: replace(field, validity=layout[validity[name]]) if name in validity else field
+        for name, field in layout.fields.items()
+        if name not in validity.values()
+    }
+    return layout_of(fields, layout.record_bytes, layout.header_bytes)
 
 
 def ids(batches: Iterable[Any]) -> list[int]:

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from binfeed import _core, reference
 from binfeed.errors import FeatureError
-from binfeed.layout import Layout, nullable
+from binfeed.layout import Layout
 from binfeed.records import RecordSamples
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.helpers import nullable
 
 SETS = _core.supported_instruction_sets()
 NUMBERS = ("?", "i1", "u1", "<i2", ">i2", "<u4", ">i4", "<i8", ">u8", "<u6", "<f2", ">f4", "<f8", "bfloat16", "ibm32")

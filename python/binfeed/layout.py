@@ -275,21 +275,6 @@ def layout_of(fields: Mapping[str, Field], record_bytes: int, header_bytes: int)
     return layout
 
 
-def nullable(layout: Layout, validity: Mapping[str, str]) -> Layout:
-    """Return the layout in which the values of some fields may be absent.
-
-    ``validity`` maps them to the bool fields that say where a value is; these are no longer fields of their own.
-    """
-    other = copy.copy(layout)
-    fields = {
-        name: replace(field, validity=layout[validity[name]]) if name in validity else field
-        for name, field in layout.fields.items()
-        if name not in validity.values()
-    }
-    vars(other).update(fields=fields)
-    return other
-
-
 def _byte_count(name: str, value: int) -> int:
     try:
         count = whole(name, value)

@@ -16,10 +16,9 @@ from typing import Any
 import binfeed as bf
 import numpy as np
 from binfeed.element_types import OUTPUT_TYPES
-from binfeed.layout import nullable
 from binfeed.schedule import make_schedule
 
-from tests.helpers import random_records
+from tests.helpers import nullable, random_records
 
 TYPES = ["?", "i1", "u1", "<i2", ">u2", "<i3", ">u3", "<i4", ">u4", "<i5", ">u5", "<i6", ">u6", "<i7", ">u7", "<i8"]
 TYPES += [

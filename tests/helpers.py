@@ -47,6 +47,12 @@ def ids_by_batch(batches: Iterable[Any]) -> list[list[int]]:
     return [np.asarray(batch["id"] if isinstance(batch, dict) else batch).tolist() for batch in batches]
 
 
+def joined(batches: Iterable[Any]) -> dict[str, Any]:
+    """All batches as one, by feature."""
+    collected = list(batches)
+    return {name: np.concatenate([batch[name] for batch in collected]) for name in collected[0]}
+
+
 def mappings(path: Path) -> int:
     """How often this process has the file, or files of the folder, mapped."""
     maps = Path("/proc/self/maps")

@@ -18,7 +18,7 @@ import pytest
 from binfeed.tables import libpq
 
 from benchmarks.postgres import Postgres
-from tests.helpers import assert_identical, run_program
+from tests.helpers import assert_identical, joined, run_program
 
 if TYPE_CHECKING:
     import psycopg
@@ -53,11 +53,6 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "psycopg":
         monkeypatch.setattr(libpq, "functions", lambda: None)
     return str(request.param)
-
-
-def joined(batches: Any) -> dict[str, Any]:
-    collected = list(batches)
-    return {name: np.concatenate([batch[name] for batch in collected]) for name in collected[0]}
 
 
 FEATURES = {

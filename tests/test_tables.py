@@ -20,7 +20,7 @@ from binfeed.tables.query import Query, parts_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers import assert_identical, run_program
+from tests.helpers import assert_identical, joined, run_program
 
 duckdb = pytest.importorskip("duckdb", reason="the extra 'sql' is not installed")
 pytest.importorskip("adbc_driver_sqlite", reason="the extra 'sql' is not installed")
@@ -100,11 +100,6 @@ def expected_of(rows: Rows) -> dict[str, Any]:
         ),
         "packed": np.array([value[2] * 256 + value[3] for value in packed], np.uint16),
     }
-
-
-def joined(batches: Any) -> dict[str, Any]:
-    collected = list(batches)
-    return {name: np.concatenate([batch[name] for batch in collected]) for name in collected[0]}
 
 
 def open_ticks(uri: str, features: Any = FEATURES, **options: Any) -> Any:

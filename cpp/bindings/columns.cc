@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,12 +47,6 @@ class ColumnDecoder {
     // The layout says nothing about columns; it only has to be a valid one.
     validate(ReadPlan{.layout = {1, 0, 0}, .program = program, .arrays = array_specs(array_types)});
     return program;
-  }
-
-  static std::vector<std::size_t> all_outputs(const Program& program) {
-    std::vector<std::size_t> numbers(program.outputs.size());
-    std::iota(numbers.begin(), numbers.end(), std::size_t{0});
-    return numbers;
   }
 
   static Rows rows_of(const Column& column, std::size_t bytes, std::int64_t count) {

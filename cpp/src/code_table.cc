@@ -15,7 +15,7 @@ void load_words(const std::byte* key, std::size_t bytes, std::uint64_t* words) {
     std::uint64_t word = 0;
     const std::size_t count = std::min(kWordBytes, bytes - at);
     if constexpr (std::endian::native == std::endian::little) {
-      if (count == kWordBytes) {
+      if (count == kWordBytes) {  // of a known number of bytes, which is one instruction
         std::memcpy(&word, key + at, kWordBytes);
       } else {
         std::memcpy(&word, key + at, count);

@@ -180,7 +180,7 @@ class Lowering {
     values_[number] = value_;
     if (slots_[number].empty()) return;
     make_native();
-    if (value_.is_loaded && value_.type == ElementType::kBool) convert(ElementType::kBool);
+    make_bools_0_or_1();
     fill_slots(slots_[number], before);
   }
 
@@ -284,6 +284,10 @@ class Lowering {
 
   // Makes the value one of a type that outputs may have, in the machine's byte order.
   void make_native() { cast_to(value_type(value_.type)); }
+
+  void make_bools_0_or_1() {
+    if (value_.is_loaded && value_.type == ElementType::kBool) convert(ElementType::kBool);
+  }
 
   void lower(const Load& load, std::size_t) {
     require(load.source < source_bytes_.size(), "a load is from source " + std::to_string(load.source) +
@@ -416,7 +420,7 @@ class Lowering {
     const std::size_t other = values_[firsts_[steps_[number].inputs[1]]].place;
     on_comparable([&](ElementType type) {
       cast_to(type);
-      if (value_.is_loaded && type == ElementType::kBool) convert(type);
+      make_bools_0_or_1();
       const std::size_t bytes = element_bytes(type);
       const auto loop = kernels_.coalesce[static_cast<std::size_t>(std::countr_zero(bytes))];
       const auto replace = [loop, words = coalesce.replacement](const Block& block) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <numeric>
 #include <span>
 
 #include "binfeed/checked.h"
@@ -136,6 +137,12 @@ std::vector<ValueShape> infer(const Program& program) {
     }
   }
   return shapes;
+}
+
+std::vector<std::size_t> all_outputs(const Program& program) {
+  std::vector<std::size_t> numbers(program.outputs.size());
+  std::iota(numbers.begin(), numbers.end(), std::size_t{0});
+  return numbers;
 }
 
 std::uint64_t elements_of(const OutputSpec& output, const std::vector<ValueShape>& shapes) {

@@ -1,7 +1,6 @@
 // BinfeedDecode: strings of bytes -> the arrays of the records in them.
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
@@ -48,12 +47,6 @@ class DecodeKernel {
     check_types(types_, plan);
     if (plan.window.span() > 1)
       throw Failure(TF_INVALID_ARGUMENT, "strings are decoded record by record, not in windows");
-  }
-
-  static std::vector<std::size_t> all_outputs(const Program& program) {
-    std::vector<std::size_t> numbers(program.outputs.size());
-    std::iota(numbers.begin(), numbers.end(), std::size_t{0});
-    return numbers;
   }
 
   String one(String string, std::size_t number) const {

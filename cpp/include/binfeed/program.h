@@ -150,6 +150,9 @@ struct ValueShape {
 // their arguments fit, and all outputs are made of values of their type.
 std::vector<ValueShape> infer(const Program& program);
 
+// The numbers of all outputs.
+std::vector<std::size_t> all_outputs(const Program& program);
+
 // The number of elements that an output has for each record.
 std::uint64_t elements_of(const OutputSpec& output, const std::vector<ValueShape>& shapes);
 

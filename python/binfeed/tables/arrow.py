@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from binfeed.errors import DatabaseError, DataError, shown
 from binfeed.extras import require
-from binfeed.tables.columns import BYTES, Array, Block, BoolArray, Column, ColumnType
+from binfeed.tables.columns import BYTES, Array, Block, BoolArray, Column, ColumnType, refuse
 
 _INTERVAL = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
 _DAY = 86_400_000_000  # microseconds
@@ -82,14 +82,6 @@ def column_of(array: Any, name: str, source: str, first_row: int) -> Column:
     if types.is_fixed_size_list(type_) or types.is_list(type_) or types.is_large_list(type_):
         return Column(_arrays(array, valid, name, source, first_row), valid)
     return refuse(name, str(type_), source)
-
-
-def refuse(name: str, type_: str, source: str) -> NoReturn:
-    """Raise the error for a column of a type that cannot be read."""
-    raise DatabaseError(
-        f"{source}: column {shown(name)} is of type {type_}, which cannot be read: convert it in the query, such as "
-        "with CAST(... AS text)"
-    )
 
 
 def _is_text(type_: Any) -> bool:

@@ -236,11 +236,11 @@ class _Records:
         number = field.source // 2
         places: Any = self.dtype.fields
         begin, validity = places[f"v{number}"][1], places[f"n{number}"][1]
-        type_, strides = field.type, field.strides
+        type_ = field.type
         if self._schema.is_text(field.name):
             type_ = element_types.from_dtype(np.dtype(self._types[number][0]))
         valid = Field(field.name, _BOOL, (), validity, ())
-        return replace(field, type=type_, offset=begin + field.offset, strides=strides, source=0, validity=valid)
+        return replace(field, type=type_, offset=begin + field.offset, source=0, validity=valid)
 
 
 def _text_columns(schema: Schema) -> list[ColumnType]:

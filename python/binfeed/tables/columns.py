@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from binfeed.errors import DataError, shown
+from binfeed.errors import DatabaseError, DataError, shown
 
 Array = npt.NDArray[Any]
 BoolArray = npt.NDArray[np.bool_]
@@ -135,6 +135,24 @@ def conformed(column: Column, type_: ColumnType, source: str, first_row: int) ->
             first_row + row,
         )
     return Column(converted, column.valid)
+
+
+def refuse(name: str, type_: str, source: str) -> NoReturn:
+    """Raise the error for a column of a type that cannot be read."""
+    raise DatabaseError(
+        f"{source}: column {shown(name)} is of type {type_}, which cannot be read: convert it in the query, such as "
+        "with CAST(... AS text)"
+    )
+
+
+def null_error(name: str, row: int, where: str, source: str) -> DataError:
+    """Return the error for a column that is NULL although the feature ``where`` needs a value."""
+    return DataError(
+        f"column {shown(name)} is NULL in row {row}, but {where} needs a value: add .fill(...) or .is_missing() to it, "
+        "or leave such rows out of the query",
+        source,
+        row,
+    )
 
 
 def _are_nan(values: Array) -> BoolArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -58,7 +59,5 @@ def _wrapped(database: Database, connection: Any, snapshot: str | None) -> Any:
 
 
 def _paramstyle_of(connection: Any) -> str:
-    import sys  # noqa: PLC0415
-
     module = sys.modules.get(type(connection).__module__.split(".")[0])
     return str(getattr(module, "paramstyle", "qmark"))

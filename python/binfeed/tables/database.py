@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import urllib.parse
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from binfeed.errors import DatabaseError, Error
 from binfeed.tables.columns import Block, ColumnType
-from binfeed.tables.query import Parameters, Query
+from binfeed.tables.query import Parameters, Query, selected
 
 #: Parameters of a URI that are secret.
 _SECRETS = ("password", "passwd", "pwd", "sslpassword", "token", "motherduck_token")
@@ -62,7 +62,17 @@ class Database(ABC):
 
 
 class Connection(ABC):
-    """One connection. It is used by one thread at a time."""
+    """One connection. It is used by one thread at a time.
+
+    Attributes:
+        placeholders: how the driver writes a placeholder in a list, and one with the name ``binfeed_key``.
+    """
+
+    placeholders = ("?", ":binfeed_key")
+
+    def __init__(self, database: Database, connection: Any) -> None:
+        self._database = database
+        self._connection = connection
 
     @abstractmethod
     def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
@@ -80,27 +90,27 @@ class Connection(ABC):
         """Return the snapshot that this connection reads, so that others read it, too; None if there is none."""
         return None
 
-    @abstractmethod
     def with_key(self, query: Query, condition: str, key: Any) -> Query:
         """Return a query to which ``condition`` is added; its ``{}`` becomes a placeholder, bound to ``key``."""
+        positional, by_name = self.placeholders
+        given = query.parameters
+        # A driver takes % for a placeholder as soon as there are parameters.
+        text = query.text.replace("%", "%%") if given is None and positional == "%s" else query.text
+        if isinstance(given, Mapping):
+            parameters: Parameters = {**given, "binfeed_key": key}
+            placeholder = by_name
+        else:
+            parameters, placeholder = [*(given or ()), key], positional
+        return Query(selected(Query(text), rest=condition.format(placeholder)).text, parameters)
 
     @abstractmethod
     def interrupt(self) -> None:
         """Have a read in another thread fail soon. A hint: not every driver can do that."""
 
-    @abstractmethod
     def close(self) -> None:
         """Close it, whatever it is doing."""
-
-
-def with_value(parameters: Parameters, value: Any, positional: str, named: str) -> tuple[Parameters, str]:
-    """Return parameters with one more value at the end, and the placeholder for it.
-
-    ``positional`` and ``named`` are the placeholders of the driver; ``named`` has the name ``binfeed_key``.
-    """
-    if isinstance(parameters, Sequence) or parameters is None:
-        return [*(parameters or ()), value], positional
-    return {**parameters, "binfeed_key": value}, named
+        with suppress(Exception):
+            self._connection.close()
 
 
 def without_credentials(uri: str) -> tuple[str, list[str]]:

@@ -15,7 +15,7 @@ from binfeed.features import Feature
 from binfeed.layout import Field
 from binfeed.operations import Codes, Fill, IsMissing, Operation
 from binfeed.planning import Output, name_of, plan_features
-from binfeed.tables.columns import Array, Block, Column, rows_of
+from binfeed.tables.columns import Array, Block, Column, null_error, rows_of
 from binfeed.tables.schema import Schema
 
 T = TypeVar("T")
@@ -162,13 +162,7 @@ class TableDecoder:
     def _require_values(self, column: Column, number: int, where: str, first_row: int) -> None:
         if column.valid is None or column.valid.all():
             return
-        row = first_row + int(np.argmin(column.valid))
-        raise DataError(
-            f"column {shown(self._name(number))} is NULL in row {row}, but {where} needs a value: add .fill(...) or "
-            ".is_missing() to it, or leave such rows out of the query",
-            self._source,
-            row,
-        )
+        raise null_error(self._name(number), first_row + int(np.argmin(column.valid)), where, self._source)
 
     def _rows(self, column: Column, number: int, width: int, first_row: int) -> Array:
         if column.values.dtype != object:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from binfeed.extras import require
 from binfeed.tables import arrow
-from binfeed.tables.columns import Block, ColumnType
-from binfeed.tables.database import Connection, Database, with_value, without_credentials
+from binfeed.tables.columns import Block, ColumnType, refuse
+from binfeed.tables.database import Connection, Database, without_credentials
 from binfeed.tables.query import Query, named, selected
 
 #: Types of which Arrow has only a part.
@@ -19,43 +19,35 @@ _REFUSED = ("TIME WITH TIME ZONE", "BIT", "BIGNUM", "VARINT")
 
 
 class DuckdbDatabase(Database):
-    """The file of a URI ``duckdb:///relative.db`` or ``duckdb:////absolute.db``, or what a function connects to."""
+    """The file of a URI ``duckdb:///relative.db`` or ``duckdb:////absolute.db``."""
 
-    def __init__(self, name: str, connect: Callable[[], Any] | None = None) -> None:
-        name, secrets = without_credentials(name)
-        super().__init__(name, None, secrets)
-        self._connect = connect or self._open
-        if connect is None:
-            self._path = Path(name.removeprefix("duckdb://").removeprefix("/").split("?")[0])
-            self.identity = f"duckdb:///{self._path.absolute()}"
-            if not self._path.is_file():
-                raise FileNotFoundError(
-                    f"{name}: there is no such file; three slashes precede a relative path, four an absolute one"
-                )
+    def __init__(self, uri: str) -> None:
+        name, secrets = without_credentials(uri)
+        self._path = Path(name.removeprefix("duckdb://").removeprefix("/").split("?")[0])
+        super().__init__(name, f"duckdb:///{self._path.absolute()}", secrets)
+        if not self._path.is_file():
+            raise FileNotFoundError(
+                f"{name}: there is no such file; three slashes precede a relative path, four an absolute one"
+            )
         self._lock = threading.Lock()
 
-    def _open(self) -> Any:
-        driver = require("duckdb", "duckdb", "sql", "tables in DuckDB")
-        return driver.connect(str(self._path), read_only=True)
-
     def connect(self, snapshot: str | None = None) -> Connection:
+        driver = require("duckdb", "duckdb", "sql", "tables in DuckDB")
         with self._lock, self.explained("connecting"):
-            return DuckdbConnection(self, self._connect())
+            return DuckdbConnection(self, driver.connect(str(self._path), read_only=True))
 
 
 class DuckdbConnection(Connection):
     """A connection of DuckDB."""
 
-    def __init__(self, database: Database, connection: Any) -> None:
-        self._database = database
-        self._connection = connection
+    placeholders = ("?", "$binfeed_key")
 
     def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
         with self._database.explained("reading"):
             relation = self._relation(query)
             for name, type_ in zip(relation.columns, map(str, relation.types), strict=True):
                 if type_ in _REFUSED:
-                    arrow.refuse(name, type_, self._database.name)
+                    refuse(name, type_, self._database.name)
         with self._record_batches(query, rows) as reader:
             return arrow.described(reader, self._database.name)
 
@@ -82,14 +74,6 @@ class DuckdbConnection(Connection):
             with contextlib.closing(make(rows)) as reader:
                 yield reader
 
-    def with_key(self, query: Query, condition: str, key: Any) -> Query:
-        parameters, placeholder = with_value(query.parameters, key, "?", "$binfeed_key")
-        return Query(selected(query, rest=condition.format(placeholder)).text, parameters)
-
     def interrupt(self) -> None:
         with contextlib.suppress(Exception):
             self._connection.interrupt()
-
-    def close(self) -> None:
-        with contextlib.suppress(Exception):
-            self._connection.close()

@@ -9,8 +9,8 @@ from typing import Any
 
 from binfeed.tables import arrow, python_values
 from binfeed.tables.columns import Block, ColumnType
-from binfeed.tables.database import Connection, Database, with_value
-from binfeed.tables.query import Query, named, selected
+from binfeed.tables.database import Connection, Database
+from binfeed.tables.query import Query, named
 
 Connect = Callable[[], Any]
 
@@ -32,10 +32,10 @@ class GenericDatabase(Database):
 class DbApiConnection(Connection):
     """A connection of the DB-API, whose rows are tuples of Python values."""
 
-    def __init__(self, database: Database, connection: Any, paramstyle: str = "qmark") -> None:
-        self._database = database
-        self._connection = connection
-        self._paramstyle = paramstyle
+    def __init__(self, database: Database, connection: Any, paramstyle: str) -> None:
+        super().__init__(database, connection)
+        if paramstyle in ("format", "pyformat"):
+            self.placeholders = ("%s", "%(binfeed_key)s")
 
     def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
         with self._executed(query) as cursor:
@@ -58,22 +58,9 @@ class DbApiConnection(Connection):
             cursor.execute(query.text, *(() if query.parameters is None else (query.parameters,)))
             yield cursor
 
-    def with_key(self, query: Query, condition: str, key: Any) -> Query:
-        if self._paramstyle in ("format", "pyformat"):
-            text = query.text if query.parameters is not None else query.text.replace("%", "%%")
-            query = Query(text, query.parameters)
-            parameters, placeholder = with_value(query.parameters, key, "%s", "%(binfeed_key)s")
-        else:
-            parameters, placeholder = with_value(query.parameters, key, "?", ":binfeed_key")
-        return Query(selected(query, rest=condition.format(placeholder)).text, parameters)
-
     def interrupt(self) -> None:
         with contextlib.suppress(Exception):
             self._connection.interrupt()  # of SQLite
-
-    def close(self) -> None:
-        with contextlib.suppress(Exception):
-            self._connection.close()
 
 
 class AdbcConnection(Connection):
@@ -81,10 +68,6 @@ class AdbcConnection(Connection):
 
     #: Options of statements of ``rows`` rows per batch.
     options: Callable[[int], dict[str, Any]] = staticmethod(lambda rows: {})
-
-    def __init__(self, database: Database, connection: Any) -> None:
-        self._database = database
-        self._connection = connection
 
     def describe(self, query: Query, rows: int) -> Sequence[ColumnType]:
         with self._executed(query, rows) as cursor:
@@ -115,14 +98,6 @@ class AdbcConnection(Connection):
             raise TypeError("ADBC takes parameters in a list, not by name")
         return tuple(query.parameters or ())
 
-    def with_key(self, query: Query, condition: str, key: Any) -> Query:
-        parameters, placeholder = with_value(query.parameters, key, "?", ":binfeed_key")
-        return Query(selected(query, rest=condition.format(placeholder)).text, parameters)
-
     def interrupt(self) -> None:
         with contextlib.suppress(Exception):
             self._connection.adbc_cancel()
-
-    def close(self) -> None:
-        with contextlib.suppress(Exception):
-            self._connection.close()

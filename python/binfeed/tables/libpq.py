@@ -35,15 +35,15 @@ def functions() -> tuple[int, int] | None:
     return None if get is None or free is None else (get, free)
 
 
-def fed(parser: CopyParser, connection: Any, rows: int) -> Iterator[None]:
+def fed(parser: CopyParser, connection: Any, functions: tuple[int, int], rows: int) -> Iterator[None]:
     """Feed the messages of a copy to ``parser``, and yield whenever it has ``rows`` rows, or the last of them.
 
-    ``connection`` is what psycopg calls ``pgconn``.
+    ``connection`` is what psycopg calls ``pgconn``, and ``functions`` are those of :func:`functions`.
 
     Raises:
         RuntimeError: with the server's message, if the copy fails.
     """
-    get, free = functions() or (0, 0)
+    get, free = functions
     with selectors.DefaultSelector() as selector:
         selector.register(connection.socket, selectors.EVENT_READ)
         while True:

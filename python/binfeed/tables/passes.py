@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
@@ -65,6 +66,7 @@ def make_pass(
     )
 
 
+@dataclass(frozen=True)
 class Pass:
     """What is read of a table, in which order.
 
@@ -76,32 +78,19 @@ class Pass:
         buffer_rows: rows of the buffers that rows are drawn from, of all lanes together; 0 for no shuffle.
         seed: the seed of the shuffle.
         epochs: the epoch to end before; None for no end.
-        first_epoch: where to begin,
-        after: and after which key.
+        first_epoch: where to begin.
+        after: the key of the last row before that; None at the start of an epoch.
     """
 
-    def __init__(
-        self,
-        *,
-        table: Table,
-        decoder: TableDecoder,
-        batch_size: int,
-        drop_remainder: bool,
-        buffer_rows: int,
-        seed: int,
-        epochs: int | None,
-        first_epoch: int,
-        after: Key | None,
-    ) -> None:
-        self.table = table
-        self.decoder = decoder
-        self.batch_size = batch_size
-        self.drop_remainder = drop_remainder
-        self.buffer_rows = buffer_rows
-        self.seed = seed
-        self.epochs = epochs
-        self.first_epoch = first_epoch
-        self.after = after
+    table: Table
+    decoder: TableDecoder
+    batch_size: int
+    drop_remainder: bool
+    buffer_rows: int
+    seed: int
+    epochs: int | None
+    first_epoch: int
+    after: Key | None
 
     @property
     def block_rows(self) -> int:

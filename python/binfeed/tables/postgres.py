@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from binfeed._core import CopyParser
 from binfeed.errors import DatabaseError, DataError, shown
 from binfeed.extras import require
 from binfeed.tables import libpq
-from binfeed.tables.columns import BYTES, Block, Column, ColumnType
-from binfeed.tables.database import Connection, Database, with_value, without_credentials
+from binfeed.tables.columns import BYTES, Block, Column, ColumnType, refuse
+from binfeed.tables.database import Connection, Database, without_credentials
 from binfeed.tables.query import Query, qualified, selected
 
 #: How the core parses each type, by its number in pg_type, and what its numbers stand for.
@@ -58,17 +58,17 @@ _SHAPE_ROWS = 1000
 
 
 class PostgresDatabase(Database):
-    """The database of a URI ``postgresql://...``, or what a function connects to."""
+    """The database of a URI ``postgresql://...``."""
 
-    def __init__(self, uri: str, connect: Callable[[], Any] | None = None) -> None:
-        name, secrets = (uri, []) if connect is not None else without_credentials(uri)
-        super().__init__(name, None if connect is not None else name, secrets)
-        self._connect = connect or (lambda: _psycopg().connect(uri, client_encoding="utf8"))
+    def __init__(self, uri: str) -> None:
+        name, secrets = without_credentials(uri)
+        super().__init__(name, name, secrets)
+        self._uri = uri
 
     def connect(self, snapshot: str | None = None) -> Connection:
-        _psycopg()
+        psycopg = _psycopg()
         with self.explained("connecting"):
-            connection = self._connect()
+            connection = psycopg.connect(self._uri)
         return PostgresConnection(self, connection, snapshot)
 
 
@@ -79,9 +79,10 @@ def _psycopg() -> Any:
 class PostgresConnection(Connection):
     """A connection within a transaction that only reads, and sees one state of the database."""
 
+    placeholders = ("%s", "%(binfeed_key)s")
+
     def __init__(self, database: Database, connection: Any, snapshot: str | None) -> None:
-        self._database = database
-        self._connection = connection
+        super().__init__(database, connection)
         with database.explained("connecting"):
             connection.rollback()
             connection.row_factory = _psycopg().rows.tuple_row
@@ -111,10 +112,7 @@ class PostgresConnection(Connection):
         category, written = row.fetchone()
         if category == "e":
             return BYTES, ""
-        raise DatabaseError(
-            f"{self._database.name}: column {shown(name)} is of type {written}, which cannot be read: convert it in "
-            "the query, such as with CAST(... AS text)"
-        )
+        return refuse(name, written, self._database.name)
 
     def _column_type(self, query: Query, name: str, kind: str, note: str) -> ColumnType:
         element = kind.removesuffix("[]")
@@ -150,8 +148,11 @@ class PostgresConnection(Connection):
             self._connection.cursor() as cursor,
             cursor.copy(statement, query.parameters) as copy,
         ):
-            is_direct = libpq.functions() is not None
-            for _ in libpq.fed(parser, self._connection.pgconn, rows) if is_direct else _fed(parser, copy, rows):
+            direct = libpq.functions()
+            fed = (
+                _fed(parser, copy, rows) if direct is None else libpq.fed(parser, self._connection.pgconn, direct, rows)
+            )
+            for _ in fed:
                 yield [Column(values, valid) for values, valid in parser.take()]
             if not parser.is_finished:
                 raise DatabaseError(f"{self._database.name}: reading: the rows end without their trailer")
@@ -164,18 +165,9 @@ class PostgresConnection(Connection):
     def snapshot(self) -> str | None:
         return str(self.row(Query("SELECT pg_export_snapshot()"))[0])
 
-    def with_key(self, query: Query, condition: str, key: Any) -> Query:
-        text = query.text if query.parameters is not None else query.text.replace("%", "%%")
-        parameters, placeholder = with_value(query.parameters, key, "%s", "%(binfeed_key)s")
-        return Query(selected(Query(text), rest=condition.format(placeholder)).text, parameters)
-
     def interrupt(self) -> None:
         with contextlib.suppress(Exception):
             self._connection.cancel_safe(timeout=_CANCEL_SECONDS)
-
-    def close(self) -> None:
-        with contextlib.suppress(Exception):
-            self._connection.close()
 
 
 @contextlib.contextmanager

@@ -44,7 +44,6 @@ _CONVERSIONS: dict[type, tuple[str, str, Any]] = {
     datetime.timedelta: ("<i8", "microseconds", lambda delta: delta // _MICROSECOND),
     uuid.UUID: ("|V16", "", lambda identifier: identifier.bytes),
 }
-_NUMBERS = (int, float, decimal.Decimal)
 
 
 def column_types(names: Sequence[str], rows: Sequence[Sequence[Any]], source: str) -> list[ColumnType]:

@@ -15,7 +15,7 @@ from binfeed.numbers import flag, non_negative, positive
 from binfeed.reader import Reader
 from binfeed.records import RecordSamples
 from binfeed.tables import cache as caches
-from binfeed.tables.columns import ColumnType
+from binfeed.tables.columns import ColumnType, null_error
 from binfeed.tables.database import Connection, Database
 from binfeed.tables.decoder import TableDecoder, for_cache
 from binfeed.tables.query import Parameters, Query, as_query, qualified, selected
@@ -183,12 +183,7 @@ def _cached(
     for field, where in samples.plan.never_null:
         row = cached.nulls.get(table.columns[schema.number_of(field.name)].name)
         if row is not None:
-            raise DataError(
-                f"column {shown(field.name)} is NULL in row {row}, but {where} needs a value: add .fill(...) or "
-                ".is_missing() to it, or leave such rows out of the query",
-                table.database.name,
-                row,
-            )
+            raise null_error(field.name, row, where, table.database.name)
     return Reader(samples)
 
 

@@ -26,7 +26,9 @@ class ColumnDecoder {
   ColumnDecoder(std::vector<std::size_t> source_bytes, const Program& program, std::vector<ArrayType> array_types,
                 const std::string& instruction_set)
       : array_types_(std::move(array_types)),
-        plan_(std::move(source_bytes), validated(program, array_types_), all_outputs(program), instruction_set) {}
+        plan_(std::move(source_bytes), validated(program, array_types_), all_outputs(program), instruction_set) {
+    require(plan_.history() == 0 && plan_.sums().empty(), "rows of a table have no rows before them");
+  }
 
   py::list decode(const std::vector<Column>& columns, std::int64_t count) const {
     const std::vector<std::size_t>& source_bytes = plan_.source_bytes();

@@ -131,11 +131,12 @@ void register_reader(py::module_& module) {
       .finalize();
 
   py::class_<Window>(module, "Window")
-      .def(
-          py::init([](std::int64_t size, std::int64_t stride, std::int64_t dilation, std::int64_t target_offset,
-                      std::int64_t target_size) { return Window{size, stride, dilation, target_offset, target_size}; }),
-          py::kw_only(), py::arg("size"), py::arg("stride"), py::arg("dilation"), py::arg("target_offset"),
-          py::arg("target_size"))
+      .def(py::init([](std::int64_t size, std::int64_t stride, std::int64_t dilation, std::int64_t target_offset,
+                       std::int64_t target_size, std::int64_t history) {
+             return Window{size, stride, dilation, target_offset, target_size, history};
+           }),
+           py::kw_only(), py::arg("size"), py::arg("stride"), py::arg("dilation"), py::arg("target_offset"),
+           py::arg("target_size"), py::arg("history"))
       .def("span", &Window::span);
 
   py::class_<PythonReader>(module, "RecordReader")

@@ -53,7 +53,7 @@ class Changes {
     items(plan.files, [&](auto& file) { numbers(file.identity.size); });
     numbers(plan.layout.record_bytes, plan.layout.header_bytes, plan.layout.footer_bytes);
     numbers(plan.window.size, plan.window.stride, plan.window.dilation, plan.window.target_offset,
-            plan.window.target_size);
+            plan.window.target_size, plan.window.history);
     items(plan.program.steps, [&](auto& step) {
       items(step.inputs, [&](auto& input) { numbers(input); });
       changes_.push_back([this, &step] { step.operation = any_operation(); });
@@ -62,6 +62,7 @@ class Changes {
     items(plan.program.outputs, [&](auto& output) {
       choice(output.type, binfeed::kElementTypes);
       choice(output.is_target, 2);
+      choice(output.is_cumulative, 2);
       items(output.values, [&](auto& value) { numbers(value); });
     });
     items(plan.arrays, [&](auto& array) {
@@ -90,11 +91,15 @@ class Changes {
     items(load.offsets, [&](auto& offset) { numbers(offset); });
   }
   void add(binfeed::Cast& cast) { choice(cast.type, binfeed::kElementTypes); }
-  void add(binfeed::WithOperand& arithmetic) {
-    items(arithmetic.operand, [&](auto& number) { numbers(number); });
+  void add(binfeed::Constant& constant) {
+    choice(constant.type, binfeed::kElementTypes);
+    items(constant.words, [&](auto& word) { numbers(word); });
   }
-  void add(binfeed::Log1p&) {}
-  void add(binfeed::Abs&) {}
+  void add(binfeed::Map& map) { choice(map.function, binfeed::kFunctions); }
+  void add(binfeed::Combine& combine) { choice(combine.combination, binfeed::kCombinations); }
+  void add(binfeed::Choose&) {}
+  void add(binfeed::Lag& lag) { numbers(lag.records); }
+  void add(binfeed::FillFirst& fill_first) { numbers(fill_first.records, fill_first.replacement); }
   void add(binfeed::Clip& clip) { numbers(clip.low, clip.high); }
   void add(binfeed::Fill& fill) { numbers(fill.missing, fill.replacement); }
   void add(binfeed::IsMissing& is_missing) { numbers(is_missing.missing); }
@@ -110,7 +115,16 @@ class Changes {
     items(codes.keys, [&](auto& key) { numbers(key); });
     items(codes.codes, [&](auto& code) { numbers(code); });
   }
+  void add(binfeed::Hash& hash) {
+    numbers(hash.text_bytes, hash.bins);
+    items(hash.salt, [&](auto& word) { numbers(word); });
+  }
+  void add(binfeed::Cross& cross) { numbers(cross.bins); }
   void add(binfeed::OneHot& one_hot) { numbers(one_hot.depth); }
+  void add(binfeed::MultiHot& multi_hot) { numbers(multi_hot.group, multi_hot.depth); }
+  void add(binfeed::Bucketize& bucketize) {
+    items(bucketize.edges, [&](auto& edge) { numbers(edge); });
+  }
 
   binfeed::Operation any_operation() {
     return any_operation(std::make_index_sequence<std::variant_size_v<binfeed::Operation>>{});

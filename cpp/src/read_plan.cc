@@ -19,13 +19,21 @@ namespace binfeed {
 namespace {
 
 constexpr std::string_view kMagic = "binfeed read plan ";
-constexpr std::string_view kVersion = "3\n";
+constexpr std::string_view kVersion = "4\n";
 
 // The names of enumerators, in their order.
 template <typename Enum>
 constexpr std::nullptr_t kNames = nullptr;
 template <>
 constexpr auto kNames<Packing> = std::to_array<std::string_view>({"none", "low first", "high first", "wfdb212"});
+template <>
+constexpr auto kNames<Function> =
+    std::to_array<std::string_view>({"sqrt", "exp", "log", "log2", "log10", "log1p", "sin", "cos", "tanh", "abs",
+                                     "sign", "floor", "ceil", "round", "invert"});
+template <>
+constexpr auto kNames<Combination> =
+    std::to_array<std::string_view>({"add", "subtract", "multiply", "floor_divide", "remainder", "divide", "power",
+                                     "minimum", "maximum", "equal", "less", "less_equal", "and", "or", "xor"});
 template <>
 constexpr auto kNames<Shuffle> = std::to_array<std::string_view>({"none", "global", "block"});
 template <>
@@ -34,7 +42,8 @@ constexpr auto kNames<ElementType> = [] {
   for (std::size_t i = 0; i < kElementTypes; ++i) names[i] = element_name(static_cast<ElementType>(i));
   return names;
 }();
-static_assert(kNames<Packing>.size() == kPackings && kNames<Shuffle>.size() == kShuffles);
+static_assert(kNames<Packing>.size() == kPackings && kNames<Shuffle>.size() == kShuffles &&
+              kNames<Function>.size() == kFunctions && kNames<Combination>.size() == kCombinations);
 
 // What is written and read, field by field: each struct is described once, for both directions.
 template <typename Archive>
@@ -48,7 +57,7 @@ void describe(Archive& archive, Layout& layout) {
 }
 template <typename Archive>
 void describe(Archive& archive, Window& window) {
-  archive(window.size, window.stride, window.dilation, window.target_offset, window.target_size);
+  archive(window.size, window.stride, window.dilation, window.target_offset, window.target_size, window.history);
 }
 template <typename Archive>
 void describe(Archive& archive, PackingSpec& packing) {
@@ -63,13 +72,27 @@ void describe(Archive& archive, Cast& cast) {
   archive(cast.type);
 }
 template <typename Archive>
-void describe(Archive& archive, WithOperand& arithmetic) {
-  archive(arithmetic.operand);
+void describe(Archive& archive, Constant& constant) {
+  archive(constant.type, constant.words);
 }
 template <typename Archive>
-void describe(Archive&, Log1p&) {}
+void describe(Archive& archive, Map& map) {
+  archive(map.function);
+}
 template <typename Archive>
-void describe(Archive&, Abs&) {}
+void describe(Archive& archive, Combine& combine) {
+  archive(combine.combination);
+}
+template <typename Archive>
+void describe(Archive&, Choose&) {}
+template <typename Archive>
+void describe(Archive& archive, Lag& lag) {
+  archive(lag.records);
+}
+template <typename Archive>
+void describe(Archive& archive, FillFirst& fill_first) {
+  archive(fill_first.records, fill_first.replacement);
+}
 template <typename Archive>
 void describe(Archive& archive, Clip& clip) {
   archive(clip.low, clip.high);
@@ -99,12 +122,28 @@ void describe(Archive& archive, OneHot& one_hot) {
   archive(one_hot.depth);
 }
 template <typename Archive>
+void describe(Archive& archive, Hash& hash) {
+  archive(hash.text_bytes, hash.bins, hash.salt);
+}
+template <typename Archive>
+void describe(Archive& archive, Cross& cross) {
+  archive(cross.bins);
+}
+template <typename Archive>
+void describe(Archive& archive, MultiHot& multi_hot) {
+  archive(multi_hot.group, multi_hot.depth);
+}
+template <typename Archive>
+void describe(Archive& archive, Bucketize& bucketize) {
+  archive(bucketize.edges);
+}
+template <typename Archive>
 void describe(Archive& archive, Step& step) {
   archive(step.operation, step.inputs);
 }
 template <typename Archive>
 void describe(Archive& archive, OutputSpec& output) {
-  archive(output.name, output.type, output.is_target, output.values);
+  archive(output.name, output.type, output.is_target, output.is_cumulative, output.values);
 }
 template <typename Archive>
 void describe(Archive& archive, Program& program) {

@@ -71,7 +71,8 @@ void Reader::add_part(bool is_target, const Program& program, std::string_view i
     output_bytes_[numbers[i]] = checked_output_bytes(static_cast<std::uint64_t>(size), plan.row_bytes()[i],
                                                      "a sample of " + name_of(numbers[i]) + " (records x bytes)");
   }
-  parts_.push_back({is_target ? window.target_offset : 0, size, std::move(plan), std::move(numbers)});
+  parts_.push_back(
+      {window.history + (is_target ? window.target_offset : 0), size, std::move(plan), std::move(numbers)});
 }
 
 std::int64_t Reader::block_positions() const {

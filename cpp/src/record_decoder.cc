@@ -37,10 +37,10 @@ RecordDecoder::RecordDecoder(const DecodePlan& plan, std::vector<std::byte*> out
   scattered_.reserve(plan.block_records());
 }
 
-void RecordDecoder::add(const std::byte* records, std::size_t stride, std::int64_t count) {
+void RecordDecoder::add(const std::byte* records, std::size_t stride, std::int64_t count, std::size_t before) {
   if (count >= kShortRun || !is_small()) {
     flush();
-    decode_rows(records, stride, count);
+    decode_rows(records, stride, count, before);
     return;
   }
   for (std::int64_t i = 0; i < count; ++i) add_small(records + as_size(i) * stride);
@@ -69,10 +69,21 @@ void RecordDecoder::prefetch(const std::byte* record) const {
   __builtin_prefetch(record + used_bytes_ - 1);
 }
 
-void RecordDecoder::decode_rows(const std::byte* records, std::size_t stride, std::int64_t count) {
-  const Rows rows{records, stride};
-  decode(plan_, {&rows, 1}, as_size(count), outputs_);
-  for (std::size_t k = 0; k < outputs_.size(); ++k) outputs_[k] += as_size(count) * plan_.row_bytes()[k];
+void RecordDecoder::decode_rows(const std::byte* records, std::size_t stride, std::int64_t count, std::size_t before) {
+  const std::size_t record_bytes = plan_.source_bytes()[0];
+  if (plan_.history() == 0 || stride == record_bytes) {
+    decode_run({records, stride, before}, as_size(count));
+    return;
+  }
+  // The rows that the plan looks back at are the records before each one, which lie closer than the one before here.
+  for (std::size_t i = 0; i < as_size(count); ++i) {
+    decode_run({records + i * stride, record_bytes, before + i * (stride / record_bytes)}, 1);
+  }
+}
+
+void RecordDecoder::decode_run(const Rows& rows, std::size_t count) {
+  decode(plan_, {&rows, 1}, count, outputs_);
+  for (std::size_t k = 0; k < outputs_.size(); ++k) outputs_[k] += count * plan_.row_bytes()[k];
 }
 
 }  // namespace binfeed

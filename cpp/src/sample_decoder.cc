@@ -34,10 +34,12 @@ SampleDecoder::SampleDecoder(const RecordIndex& records, const SampleIndex& samp
       size_(size),
       step_bytes_(as_size(samples.window().dilation) * plan.source_bytes()[0]),
       stride_bytes_(as_size(samples.window().stride) * plan.source_bytes()[0]),
-      lattice_(std::gcd(samples.window().dilation, samples.window().stride)),
+      // A plan that looks back needs all records.
+      lattice_(plan.history() > 0 ? 1 : std::gcd(samples.window().dilation, samples.window().stride)),
       lattice_step_(samples.window().dilation / lattice_),
       lattice_stride_(samples.window().stride / lattice_),
-      is_touched_(records.files().size()) {}
+      is_touched_(records.files().size()),
+      decoded_up_to_(rows_.outputs()) {}
 
 void SampleDecoder::add(std::span<const Run> runs) {
   const bool is_small_record = size_ == 1 && rows_.is_small();
@@ -65,6 +67,7 @@ void SampleDecoder::add(Run run) {
 
 void SampleDecoder::finish() {
   rows_.flush();
+  add_up();
   check_files();
   for (const Touched& touched : touched_) is_touched_[touched.file] = false;
   touched_.clear();
@@ -75,6 +78,7 @@ void SampleDecoder::enter(std::int64_t sample) {
   stretch_ = samples_.locate(sample);
   const std::size_t file = stretch_.file;
   base_ = records_.files()[file]->bytes() + first_bytes_;
+  first_of_file_ = records_.files()[file]->bytes() + records_.layout().header_bytes;
   if (is_touched_[file]) return;
   is_touched_[file] = true;
   touched_.push_back({file, records_.files()[file]->witness()});
@@ -82,23 +86,37 @@ void SampleDecoder::enter(std::int64_t sample) {
 }
 
 void SampleDecoder::add_samples(const std::byte* first_record, std::int64_t count) {
-  if (size_ == 1) {
-    rows_.add(first_record, stride_bytes_, count);
-  } else if (stride_bytes_ == as_size(size_) * step_bytes_) {
-    rows_.add(first_record, step_bytes_, count * size_);
+  const bool has_gaps = plan_.history() > 0 && (size_ > 1 ? step_bytes_ : stride_bytes_) != plan_.source_bytes()[0];
+  if (size_ == 1 && !has_gaps) {
+    rows_.add(first_record, stride_bytes_, count, before(first_record));
+  } else if (stride_bytes_ == as_size(size_) * step_bytes_ && !has_gaps) {
+    rows_.add(first_record, step_bytes_, count * size_, before(first_record));
   } else if (overlaps(count)) {
     add_overlapping(first_record, count);
   } else {
-    for (std::int64_t i = 0; i < count; ++i) rows_.add(first_record + as_size(i) * stride_bytes_, step_bytes_, size_);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::byte* record = first_record + as_size(i) * stride_bytes_;
+      rows_.add(record, step_bytes_, size_, before(record));
+    }
   }
+}
+
+std::size_t SampleDecoder::before(const std::byte* record) const {
+  return plan_.history() == 0 ? 0 : static_cast<std::size_t>(record - first_of_file_) / plan_.source_bytes()[0];
 }
 
 std::int64_t SampleDecoder::lattice_rows(std::int64_t count) const {
   return (count - 1) * lattice_stride_ + (size_ - 1) * lattice_step_ + 1;
 }
 
-// Copying a row is cheaper than decoding it again, but not free.
-bool SampleDecoder::overlaps(std::int64_t count) const { return lattice_rows(count) <= count * size_ / 2; }
+// Copying a row is cheaper than decoding it again, but not free. Without the rows between them, each record of a plan
+// that looks back takes as many rows as it looks back at.
+bool SampleDecoder::overlaps(std::int64_t count) const {
+  const auto history = static_cast<std::int64_t>(plan_.history());
+  const bool is_run = size_ > 1 && step_bytes_ == plan_.source_bytes()[0];
+  const std::int64_t rows_of_each = is_run ? size_ + history : size_ * (1 + history);
+  return lattice_rows(count) + history <= count * rows_of_each / 2;
+}
 
 void SampleDecoder::add_overlapping(const std::byte* first_record, std::int64_t count) {
   rows_.flush();
@@ -118,7 +136,8 @@ void SampleDecoder::add_overlapping(const std::byte* first_record, std::int64_t 
   const std::size_t lattice_bytes = as_size(lattice_) * plan_.source_bytes()[0];
   for (std::int64_t done = 0; done < count; done += at_a_time) {
     const std::int64_t now = std::min(at_a_time, count - done);
-    const Rows rows_of_lattice{first_record + as_size(done) * stride_bytes_, lattice_bytes};
+    const std::byte* record = first_record + as_size(done) * stride_bytes_;
+    const Rows rows_of_lattice{record, lattice_bytes, before(record)};
     decode(plan_, {&rows_of_lattice, 1}, as_size(lattice_rows(now)), targets);
     for (std::int64_t i = 0; i < now; ++i) copy_sample(i * lattice_stride_);
   }
@@ -138,6 +157,15 @@ void SampleDecoder::copy_sample(std::int64_t first_row) {
       std::memcpy(outputs[k], from, row_bytes);
       outputs[k] += row_bytes;
     }
+  }
+}
+
+void SampleDecoder::add_up() {
+  const auto rows = as_size(size_);
+  for (const DecodePlan::Sum& sum : plan_.sums()) {
+    const std::size_t sample_bytes = rows * plan_.row_bytes()[sum.output];
+    std::byte*& sample = decoded_up_to_[sum.output];
+    for (; sample != rows_.outputs()[sum.output]; sample += sample_bytes) sum.accumulate(sample, rows, sum.elements);
   }
 }
 

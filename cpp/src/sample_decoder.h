@@ -32,6 +32,8 @@ class SampleDecoder {
   void enter(std::int64_t sample);
   // The first record to read of a sample in the current stretch.
   const std::byte* address(std::int64_t sample) const { return base_ + stretch_.offset_of(sample); }
+  // The number of records of its file before a record.
+  std::size_t before(const std::byte* record) const;
   void add_samples(const std::byte* first_record, std::int64_t count);
   void add_overlapping(const std::byte* first_record, std::int64_t count);
 
@@ -42,6 +44,9 @@ class SampleDecoder {
 
   void prefetch_sample(std::int64_t sample) const;
   void check_files() const;
+
+  // Adds up the rows of each sample that was decoded since the last time, in outputs that are cumulative.
+  void add_up();
 
   const RecordIndex& records_;
   const SampleIndex& samples_;
@@ -59,6 +64,7 @@ class SampleDecoder {
   // The stretch of samples that was entered last.
   SampleIndex::Stretch stretch_;
   const std::byte* base_ = nullptr;
+  const std::byte* first_of_file_ = nullptr;  // the first record
   // The files that were read since the last finish(), each with the byte that shows whether it was cut.
   struct Touched {
     std::size_t file;
@@ -66,6 +72,7 @@ class SampleDecoder {
   };
   std::vector<Touched> touched_;
   std::vector<bool> is_touched_;  // by file
+  std::vector<std::byte*> decoded_up_to_;           // in each output, when samples were last finished
   std::vector<std::vector<std::byte>> decoded_;  // rows of overlapping samples, per output
 };
 

@@ -16,13 +16,14 @@ constexpr std::int64_t kMaxCount = std::int64_t{1} << 30;
 std::int64_t Window::span() const {
   const bool is_in_range = size >= 1 && size <= kMaxCount && stride >= 1 && stride <= kMaxCount && dilation >= 1 &&
                            dilation <= kMaxCount && target_offset >= 0 && target_offset <= kMaxCount &&
-                           target_size >= 0 && target_size <= kMaxCount;
+                           target_size >= 0 && target_size <= kMaxCount && history >= 0 && history <= kMaxCount;
   if (!is_in_range) {
-    throw Error(ErrorKind::kArgument, "every number of a window must be from 1 (of a target, from 0) to 2^30");
+    throw Error(ErrorKind::kArgument,
+                "every number of a window must be from 1 (of a target or history, from 0) to 2^30");
   }
   const std::int64_t last = (size - 1) * dilation;
   const std::int64_t last_of_target = target_size > 0 ? target_offset + (target_size - 1) * dilation : 0;
-  return std::max(last, last_of_target) + 1;
+  return history + std::max(last, last_of_target) + 1;
 }
 
 SampleIndex::SampleIndex(const RecordIndex& records, Window window) : layout_(records.layout()), window_(window) {
@@ -38,7 +39,8 @@ SampleIndex::SampleIndex(const RecordIndex& records, Window window) : layout_(re
   if (starts_.back() == 0 && span > 1) {
     const auto longest = std::max_element(counts.begin(), counts.end());
     const MappedFile& file = *records.files()[static_cast<std::size_t>(longest - counts.begin())];
-    throw Error::data("no file has the " + std::to_string(span) + " records that a window spans: the longest, '" +
+    throw Error::data("no file has the " + std::to_string(span) + " records that a " +
+                          (window.history > 0 ? "sample spans with its history" : "window spans") + ": the longest, '" +
                           file.path() + "', has " + std::to_string(*longest),
                       file.path(), file.size());
   }

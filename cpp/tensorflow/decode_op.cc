@@ -47,6 +47,8 @@ class DecodeKernel {
     check_types(types_, plan);
     if (plan.window.span() > 1)
       throw Failure(TF_INVALID_ARGUMENT, "strings are decoded record by record, not in windows");
+    if (plan_.history() > 0 || !plan_.sums().empty())
+      throw Failure(TF_INVALID_ARGUMENT, "strings are decoded record by record: none has records before it");
   }
 
   String one(String string, std::size_t number) const {

@@ -36,10 +36,22 @@ class DecodePlan {
   // Records to decode at a time, so that values between passes stay in the first-level cache.
   std::size_t block_records() const { return block_records_; }
 
+  // The rows before each that some step looks back at.
+  std::size_t history() const { return history_; }
+
+  // An output whose rows are added up within each sample, once they are decoded.
+  struct Sum {
+    std::size_t output;
+    std::size_t elements;  // per row
+    void (*accumulate)(std::byte* values, std::size_t rows, std::size_t elements);
+  };
+  const std::vector<Sum>& sums() const { return sums_; }
+
   // The passes in the order in which they run, and the places that they read and write.
   const std::vector<Pass>& passes() const { return passes_; }
   const std::vector<Place>& places() const { return places_; }
-  // Bytes of scratch memory per record of a block.
+  const std::vector<std::vector<std::byte>>& constants() const { return constants_; }
+  // Bytes of scratch memory for a block.
   std::size_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
@@ -48,8 +60,11 @@ class DecodePlan {
   std::size_t used_begin_ = 0;
   std::size_t used_end_ = 0;
   std::size_t block_records_ = 1;
+  std::size_t history_ = 0;
+  std::vector<Sum> sums_;
   std::vector<Pass> passes_;
   std::vector<Place> places_;
+  std::vector<std::vector<std::byte>> constants_;
   std::size_t scratch_bytes_ = 0;
 };
 

@@ -83,6 +83,9 @@ constexpr ElementType value_type(ElementType type) { return detail::kElementDesc
 // The type that arithmetic on values of `type` uses.
 constexpr ElementType compute_type(ElementType type) { return detail::kElementDescriptions[index_of(type)].compute; }
 
+// Types without arithmetic and comparisons of their own: these are done in float32.
+constexpr bool is_half(ElementType type) { return type == ElementType::kFloat16 || type == ElementType::kBfloat16; }
+
 constexpr bool is_output_type(ElementType type) { return index_of(type) < kOutputTypes; }
 
 static_assert([] {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "binfeed/element_type.h"
+#include "binfeed/elementwise.h"
 #include "binfeed/packing.h"
 
 namespace binfeed {
@@ -20,11 +21,11 @@ struct PackingSpec {
   std::uint64_t elements = 0;  // numbers in the field
 };
 
-// The operations, each with its name and arguments. infer() (program.cc) has its types, Lowering (decode_plan.cc) its
+// The operations, each with its name and arguments. infer() (program.cc) has its types, Lowering (lowering.h) its
 // passes, and kernel_bodies.inc its loop. A word is a value of the input's type as bits, the lowest first; for float16
 // and bfloat16, a value of float32.
 
-// Takes some elements of each row of a source. It is the only operation without inputs.
+// Takes some elements of each row of a source.
 struct Load {
   static constexpr std::string_view kName = "load";
   std::uint32_t source = 0;  // the records of files are source 0, and the only one
@@ -36,35 +37,50 @@ struct Load {
   std::vector<std::uint32_t> offsets = {};  // of each element from `offset`, once unpacked; empty if contiguous
 };
 
+// The same elements for every row: each is a word of `type`, which is none of the halves.
+struct Constant {
+  static constexpr std::string_view kName = "constant";
+  ElementType type{};
+  std::vector<std::uint64_t> words = {};
+};
+
 struct Cast {
   static constexpr std::string_view kName = "cast";
   ElementType type{};
 };
 
-// Arithmetic with one operand, or one per element, in the compute type of the input.
-struct WithOperand {
-  std::vector<double> operand = {};
-};
-struct Multiply : WithOperand {
-  static constexpr std::string_view kName = "multiply";
-};
-struct Add : WithOperand {
-  static constexpr std::string_view kName = "add";
-};
-struct Subtract : WithOperand {
-  static constexpr std::string_view kName = "subtract";
-};
-struct Divide : WithOperand {
-  static constexpr std::string_view kName = "divide";
+// Applies a function to each element.
+struct Map {
+  static constexpr std::string_view kName = "map";
+  Function function{};
 };
 
-struct Log1p {
-  static constexpr std::string_view kName = "log1p";
+// Combines the elements of two inputs one by one; the only element of one takes part in all elements of the other.
+struct Combine {
+  static constexpr std::string_view kName = "combine";
+  Combination combination{};
 };
 
-// The absolute value. The lowest signed integer becomes the highest.
-struct Abs {
-  static constexpr std::string_view kName = "abs";
+// Takes elements from the second input where the first, of bools, is true, else from the third, which has the type of
+// the second. Any of them may have a single element, which stands for all.
+struct Choose {
+  static constexpr std::string_view kName = "choose";
+};
+
+// The most records that a program may look back: the values of as many rows are kept between two operations.
+inline constexpr std::uint64_t kMaxHistory = 1 << 20;
+
+// The value of the row that lies `records` rows before.
+struct Lag {
+  static constexpr std::string_view kName = "lag";
+  std::uint64_t records = 1;
+};
+
+// Puts a word in place of the values of the first `records` records of a file.
+struct FillFirst {
+  static constexpr std::string_view kName = "fill_first";
+  std::uint64_t records = 1;
+  std::uint64_t replacement = 0;
 };
 
 // Limits values to [low, high], which are words.
@@ -112,14 +128,44 @@ struct Codes {
   std::vector<std::int32_t> codes = {};
 };
 
+// Hashes each key as TensorFlow does, see hashing.h. A key is an integer, or if `text_bytes` is not 0 that many bytes
+// side by side, without the zeros at their end. The result is the hash as uint64 if `bins` is 0, else the int64 that
+// remains when it is divided by `bins`. The salt is empty, or the two words of a key.
+struct Hash {
+  static constexpr std::string_view kName = "hash";
+  std::uint64_t text_bytes = 0;
+  std::uint64_t bins = 0;
+  std::vector<std::uint64_t> salt = {};
+};
+
+// Makes one hash of the elements of two inputs, which are integers of 64 bits, with the result of a Hash.
+struct Cross {
+  static constexpr std::string_view kName = "cross";
+  std::uint64_t bins = 0;
+};
+
 // Turns each element into `depth` float32: 1 at the index that the element is, 0 elsewhere.
 struct OneHot {
   static constexpr std::string_view kName = "one_hot";
   std::uint64_t depth = 1;
 };
 
-using Operation = std::variant<Load, Cast, Multiply, Add, Subtract, Divide, Log1p, Abs, Clip, Fill, IsMissing, Coalesce,
-                               Bits, Codes, OneHot>;
+// Turns each group of `group` elements into `depth` float32: 1 at the indices that they are, 0 elsewhere.
+struct MultiHot {
+  static constexpr std::string_view kName = "multi_hot";
+  std::uint64_t group = 1;
+  std::uint64_t depth = 1;
+};
+
+// Counts the edges that are not above the element, as int32; NaN is above all. Edges are words in rising order. Only
+// for values of int64, uint64, float32 and float64.
+struct Bucketize {
+  static constexpr std::string_view kName = "bucketize";
+  std::vector<std::uint64_t> edges = {};
+};
+
+using Operation = std::variant<Load, Constant, Cast, Map, Combine, Choose, Lag, FillFirst, Clip, Fill, IsMissing,
+                               Coalesce, Bits, Codes, Hash, Cross, OneHot, MultiHot, Bucketize>;
 
 // Makes one value, which has the number of the step.
 struct Step {
@@ -132,6 +178,7 @@ struct OutputSpec {
   std::string name;  // for messages
   ElementType type{};
   bool is_target = false;  // whether it is read from the target of a sample, see Window
+  bool is_cumulative = false;  // whether each row is added to those before it in the sample
   std::vector<std::uint32_t> values = {};
 };
 

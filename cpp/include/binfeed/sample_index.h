@@ -11,16 +11,18 @@ namespace binfeed {
 
 // A sample is `size` records of one file, `dilation` records apart; the next sample begins `stride` records later. Its
 // target, if it has one, is `target_size` records, `dilation` apart as well, the first of them `target_offset` records
-// after the first of the sample. A single record is the window of size 1.
+// after the first of the sample. A single record is the window of size 1. There are `history` more records in the file
+// before the first one.
 struct Window {
   std::int64_t size = 1;
   std::int64_t stride = 1;
   std::int64_t dilation = 1;
   std::int64_t target_offset = 0;
   std::int64_t target_size = 0;
+  std::int64_t history = 0;
 
-  // The number of records from the first to the last of a sample and its target. Throws kArgument if a number is out of
-  // range.
+  // The number of records from the first to the last of a sample, with its history and target. Throws kArgument if a
+  // number is out of range.
   std::int64_t span() const;
 };
 
@@ -40,7 +42,7 @@ class SampleIndex {
     std::size_t file = 0;
     std::int64_t first = 0;
     std::int64_t end = 0;
-    std::uint64_t offset = 0;  // of the first sample
+    std::uint64_t offset = 0;  // of the first sample, where its history begins
     std::uint64_t stride = 0;
 
     bool holds(std::int64_t sample) const { return sample >= first && sample < end; }

@@ -6,14 +6,22 @@
 #include <cstdint>
 
 #include "binfeed/element_type.h"
+#include "binfeed/elementwise.h"
 #include "binfeed/packing.h"
 #include "binfeed/permutation.h"
 
 namespace binfeed::kernels {
 
+// A further input of an operation: its values for record r begin at first + r * stride. If it is single, the first of
+// them stands for all elements.
+struct Other {
+  const std::byte* first = nullptr;
+  std::size_t stride = 0;
+  bool is_single = false;
+};
+
 // `records` times `elements` values: record r begins at source + r * source_stride, and its result at target + r *
-// target_stride; within a record both are contiguous. Addresses need not be aligned. An operation with a second input
-// finds its value for record r at other + r * other_stride.
+// target_stride; within a record both are contiguous. Addresses need not be aligned.
 struct Block {
   const std::byte* source;
   std::size_t source_stride;
@@ -21,8 +29,10 @@ struct Block {
   std::size_t target_stride;
   std::size_t records;
   std::size_t elements;
-  const std::byte* other = nullptr;
-  std::size_t other_stride = 0;
+  bool source_is_single = false;  // only in operations with several inputs
+  std::array<Other, 2> others = {};
+  // How many of the first records are among those at the start of a file that an operation fills.
+  std::size_t filled = 0;
 };
 
 // x op a, or (x op a) op b, in the compute type; a and b are one value, or one per element of the record. A quotient is
@@ -59,10 +69,15 @@ using DoubleArithmetic = void (*)(const Block&, const double* a, const double* b
 // The lowest bits of a word are those of a value of the source's value type.
 using WithWord = void (*)(const Block&, std::uint64_t a);
 using WithWords = void (*)(const Block&, std::uint64_t a, std::uint64_t b);
-// Replaces the values of records whose `other` is 0 by `words`: one, or one per element of the record.
+// Replaces the values of records whose other input is 0 by `words`: one, or one per element of the record.
 using Replace = void (*)(const Block&, const std::uint64_t* words, bool is_per_element);
 using TakeBits = void (*)(const Block&, BitField field);
 using Spread = void (*)(const Block&, std::size_t depth);
+using SpreadGroups = void (*)(const Block&, std::size_t group, std::size_t depth);
+// The edges are words of the source's type.
+using FindEdges = void (*)(const Block&, const std::uint64_t* edges, std::size_t count);
+// Adds to each value of a record that of the record before; the source is the target.
+using Accumulate = void (*)(std::byte* values, std::size_t records, std::size_t elements);
 // `offsets` are bytes from the source of a record to each element.
 using Gather = void (*)(const Block&, const std::uint32_t* offsets);
 using Interleave = void (*)(const Block&, std::size_t planes, std::size_t plane_bytes);
@@ -92,8 +107,17 @@ struct Kernels {
   // [arithmetic][whether there is an operand per element]
   PerSource<std::array<std::array<ArithmeticLoops, 2>, kArithmetics>> arithmetic;
 
+  // [function][type]: functions of values in the machine's byte order.
+  std::array<std::array<Convert, kOutputTypes>, kFunctions> map;
+
+  // [combination][type of both inputs], and for one int64 and one uint64 [combination][whether the first is uint64].
+  std::array<std::array<Convert, kOutputTypes>, kCombinations> combine;
+  std::array<std::array<Convert, 2>, kCombinations> combine_mixed;
+  // [log2 of the width of a value]
+  std::array<Convert, 4> choose;
+  std::array<WithWord, 4> fill_first;
+
   // The results have the value type of the source.
-  PerSource<Convert> abs;
   PerSource<WithWords> clip;       // into [a, b]
   PerSource<WithWords> fill;       // replaces NaN and a by b
   PerSource<WithWord> is_missing;  // whether a value is NaN or a, as bool
@@ -102,11 +126,13 @@ struct Kernels {
   // The results are unsigned or signed integers of the width of the source's value type.
   PerSource<TakeBits> bits;
 
-  // [float64, else float32]
-  std::array<Convert, 2> log1p;
-
   // [source, in the machine's byte order]: each value becomes `depth` float32.
   std::array<Spread, kOutputTypes> one_hot;
+  std::array<SpreadGroups, kOutputTypes> multi_hot;
+  // [type]: only of values of 64 bits, and of float32.
+  std::array<FindEdges, kOutputTypes> bucketize;
+  // [type]: of numbers that have a sum.
+  std::array<Accumulate, kOutputTypes> accumulate;
 
   CopyRows copy_rows;
   // [whether signed]: numbers of up to 8 bits become one byte each, those of up to 16 bits two.

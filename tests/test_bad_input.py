@@ -118,7 +118,7 @@ def test_data_errors_survive_pickling() -> None:
         ({"x": "zzzz"}, "no field 'zzzz'; there are 'a', 'b'"),
         ({"x": 3}, "'x' is 3"),
         ({}, "empty dict"),
-        ([bf.field("a")], "must be a dict of features by name"),
+        ((bf.field("a"),), "must be a dict of features by name, a list of them"),
     ],
 )
 def test_features_that_do_not_fit(features: Any, words: str) -> None:

@@ -312,7 +312,7 @@ PAIRS = bf.Layout({"image": "(4,5)u1", "code": "u1", "name": "S8"})
         (PAIRS, {"": "code"}, "the name of a feature must be text of at least one character, not ''"),
         (PAIRS, {"\ud800": "code"}, "the name of a feature must be text of at least one character, not '\\ud800'"),
         (PAIRS, {"x": list(range(LONG))}, "'x' is [0, 1"),
-        (PAIRS, list(range(LONG)), "features must be a dict of features by name, or one feature, not [0, 1"),
+        (PAIRS, list(range(LONG)), "a list of features has features, or names of fields, not 0"),
     ],
 )
 def test_features_that_do_not_fit_give_short_errors(layout: Any, feature: Any, words: str) -> None:

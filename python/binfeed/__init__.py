@@ -9,7 +9,7 @@ from __future__ import annotations
 from binfeed._build_info import BuildInfo, build_info
 from binfeed._core import __version__
 from binfeed.errors import DatabaseError, DataError, Error, FeatureError, LayoutError, StateError
-from binfeed.features import Feature, concat, field
+from binfeed.features import Feature, Time, concat, cross, field, fields, maximum, minimum, where
 from binfeed.layout import Layout
 from binfeed.order import BlockShuffle
 from binfeed.reader import Reader, open, zip
@@ -31,13 +31,19 @@ __all__ = [
     "StateError",
     "TableBatches",
     "TableReader",
+    "Time",
     "Window",
     "__version__",
     "build_info",
     "concat",
+    "cross",
     "field",
+    "fields",
     "from_sql",
+    "maximum",
+    "minimum",
     "open",
+    "where",
     "zip",
 ]
 

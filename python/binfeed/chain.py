@@ -1,184 +1,39 @@
-"""Chains: the columns of elements that a feature is made of, and the operations on each of them so far."""
+"""Chains: the columns of values that a feature is made of, and the operations on them so far."""
 
 from __future__ import annotations
 
+import copy
+import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from binfeed._core import Packing, Program
+from binfeed._core import Combination, Function, Program
 from binfeed.element_types import OUTPUT_TYPES, value_dtype
 from binfeed.errors import FeatureError, shown
 from binfeed.layout import Field
+from binfeed.nodes import (
+    Applied,
+    Constants,
+    Elements,
+    Filled,
+    FirstFilled,
+    Lagged,
+    Node,
+    Step,
+    call,
+    cast_to,
+    loaded_validity,
+    require_listable,
+)
+from binfeed.promotion import compute_type
 from binfeed.values import comparable_dtype
 
-#: Types whose arithmetic is in float32: see :func:`binfeed.values.compute_dtype`.
-_NARROW = ("bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32")
-_PACKINGS = {
-    "": Packing.NONE,
-    "low first": Packing.LOW_FIRST,
-    "high first": Packing.HIGH_FIRST,
-    "wfdb212": Packing.WFDB212,
-}
-#: The core keeps the offsets of scattered elements in 32 bits.
-_MAX_OFFSET = 2**32 - 1
-#: Scattered elements are listed one by one, here and in the program, where 2^28 of them take 1 GiB.
-_MAX_SCATTERED = 2**28
-
-
-Elements = npt.NDArray[np.uint8]
-
-#: A method of :class:`Program` that adds a step, takes the number of its input value and returns that of its result.
-Step = Callable[..., int]
-
-
-@dataclass
-class Column:
-    """Elements of one field, and the operations on them so far.
-
-    Attributes:
-        source: the field.
-        type: the type of the values so far.
-        positions: the positions of the elements within the field; a range has step 1.
-        operations: the steps, with their arguments. An operand that is an array has one value per element, in the order
-            of the elements.
-        validity: the bool that is false where there is no value; None where there always is one.
-    """
-
-    source: Field
-    type: str
-    positions: range | npt.NDArray[np.int64]
-    operations: list[tuple[Step, tuple[Any, ...]]] = field(default_factory=list)
-    validity: Field | None = None
-
-    @classmethod
-    def of(cls, source: Field) -> Column:
-        return cls(source, source.type.value, range(source.elements), validity=source.validity)
-
-    def add(self, step: Step, *arguments: Any, type_: str) -> None:
-        self.operations.append((step, arguments))
-        self.type = type_
-
-    def select(self, order: slice | npt.NDArray[np.int64]) -> None:
-        """Keep the elements that ``order`` lists by number, in its order, and likewise the values of the operands."""
-        if isinstance(order, slice):
-            self.positions = self.positions[order]
-        elif isinstance(self.positions, range):
-            self.positions = order + self.positions.start
-        else:
-            self.positions = self.positions[order]
-        self.operations = [
-            (step, tuple(argument[order] if _is_per_element(argument) else argument for argument in arguments))
-            for step, arguments in self.operations
-        ]
-
-    @property
-    def core_source(self) -> tuple[str, int]:
-        """The type and number of the parts of an element in the core: a ``c8`` is two float32, an ``S5`` five uint8."""
-        type_ = self.source.type
-        if type_.is_number:
-            return type_.value if type_.packing else type_.name, 1
-        dtype = np.dtype(type_.value)
-        return (f"float{dtype.itemsize * 4}", 2) if dtype.kind == "c" else ("uint8", dtype.itemsize)
-
-    @property
-    def core_type(self) -> str:
-        """The type that the values have in the core: that of their parts if they are bytes or complex numbers."""
-        return self.type if self.type in OUTPUT_TYPES else self.core_source[0]
-
-    def add_to(self, program: Program) -> int:
-        """Add the steps of the column to ``program``, and return the number of the value that they give."""
-        core_type, parts = self.core_source
-        type_ = self.source.type
-        first, offsets = self._place(core_type, parts)
-        value = program.load(
-            source=self.source.source,
-            type=core_type,
-            is_swapped=type_.is_swapped,
-            offset=self.source.offset + first,
-            elements=len(self.positions) * parts,
-            offsets=offsets,
-            packing=_PACKINGS[type_.packing],
-            packed_bits=type_.bits if type_.packing else 0,
-            packed_elements=self.source.elements if type_.packing else 0,
-        )
-        for step, arguments in self.operations:
-            value = step(program, value, *arguments)
-        return value
-
-    def fill_null(self, words: Sequence[int]) -> None:
-        """Put ``words`` in place of values that are not there: one for all elements, or one for each."""
-        if self.validity is not None:
-            self.add(_coalesce, self.validity, words, type_=self.type)
-            self.validity = None
-
-    def become_null(self) -> None:
-        """Tell, for each element, whether it is not there."""
-        if self.validity is None:
-            raise ValueError("the values are always there")
-        self.add(_is_null, self.validity, len(self.positions), type_="bool")
-        self.validity = None
-
-    def _place(self, core_type: str, parts: int) -> tuple[int, npt.NDArray[np.uint32]]:
-        """Return where the elements begin in the field, and the offsets of all their parts from there.
-
-        The list of offsets is empty if the parts are contiguous.
-        """
-        source, positions = self.source, self.positions
-        is_packed = bool(source.type.packing)
-        part_bytes = source.type.bytes // parts
-        # Packed elements are unpacked all together, and then looked up.
-        is_plain = source.is_contiguous and (not is_packed or len(positions) == source.elements)
-        if is_plain and isinstance(positions, range):
-            return 0 if is_packed else positions.start * source.type.bytes, np.empty(0, np.uint32)
-        where = f"field {shown(source.name)}"
-        _require_listable(where, len(positions) * parts)
-        numbers = np.arange(positions.start, positions.stop) if isinstance(positions, range) else positions
-        offsets = numbers * np.dtype(core_type).itemsize if is_packed else source.offsets_of(numbers)
-        if parts > 1:
-            offsets = (offsets[:, np.newaxis] + np.arange(parts) * part_bytes).ravel()
-        if offsets.size and offsets.max() > _MAX_OFFSET:
-            raise FeatureError(f"{where}: elements that are not contiguous must lie within 4 GiB")
-        return 0, offsets.astype(np.uint32)
-
-
-def _coalesce(program: Program, value: int, validity: Field, words: Sequence[int]) -> int:
-    return program.coalesce(value, _load_validity(program, validity, "bool", 1), words)
-
-
-def _is_null(program: Program, _value: int, validity: Field, elements: int) -> int:
-    return program.is_missing(_load_validity(program, validity, "uint8", elements), 0)
-
-
-def _load_validity(program: Program, validity: Field, type_: str, elements: int) -> int:
-    """Add a step that loads ``elements`` copies of the bool."""
-    return program.load(
-        source=validity.source,
-        type=type_,
-        is_swapped=False,
-        offset=validity.offset,
-        elements=elements,
-        offsets=np.zeros(elements if elements != 1 else 0, np.uint32),
-        packing=Packing.NONE,
-        packed_bits=0,
-        packed_elements=0,
-    )
-
-
-def _require_listable(where: str, elements: int) -> None:
-    if elements > _MAX_SCATTERED:
-        raise FeatureError(
-            f"{where}: {elements} elements that are not contiguous have to be looked up one by one, which works for at "
-            "most 2^28"
-        )
-
-
-def _is_per_element(argument: Any) -> bool:
-    return isinstance(argument, np.ndarray) and argument.dtype == np.float64 and argument.size > 1
+#: A view of an array that numbers the values of a record.
+Numbered = npt.NDArray[np.uint8]
 
 
 class Chain:
@@ -190,36 +45,25 @@ class Chain:
         shape: the shape of the values of a record.
         is_computing: whether the values come from arithmetic that is not rounded yet.
         result: the dtype to which arithmetic is rounded in the end.
+        is_cumulative: whether the values are added up within a window in the end.
     """
 
-    columns: list[Column]
-    shape: tuple[int, ...]
-
-    def __init__(self, where: str, columns: list[Column], shape: tuple[int, ...], sizes: list[int]) -> None:
+    def __init__(self, where: str, columns: Sequence[Node], shape: tuple[int, ...]) -> None:
         self.where = where
-        self.columns = columns
+        self.columns = list(columns)
         self.shape = shape
         self.is_computing = False
         self.result = "float32"
-        self._sizes = sizes
-        self._is_fixed = False  # whether values no longer correspond to elements of the record, one to one
+        self.is_cumulative = False
 
     @classmethod
     def of_field(cls, where: str, source: Field) -> Chain:
         """Begin a chain with the values of a field."""
-        return cls(where, [Column.of(source)], source.shape, [source.elements])
+        return cls(where, [Elements(source)], source.shape)
 
-    @classmethod
-    def of_parts(cls, where: str, parts: list[Chain]) -> Chain:
-        """Begin a chain with the values of several chains side by side, as float32."""
-        for part in parts:
-            part.require_numbers("concat")
-            part.cast("float32")
-        columns = [column for part in parts for column in part.columns]
-        sizes = [size for part in parts for size in part.sizes]
-        chain = cls(where, columns, (sum(sizes),), sizes)
-        chain._is_fixed = any(part._is_fixed for part in parts)
-        return chain
+    def copy(self) -> Chain:
+        """Return a chain to which operations can be added without changing this one."""
+        return copy.copy(self)
 
     @property
     def type(self) -> str:
@@ -231,87 +75,111 @@ class Chain:
         if self.is_computing:
             self.cast(self.result)
 
-    @property
-    def sizes(self) -> list[int]:
-        """The number of values that each column gives per record."""
-        return [math.prod(self.shape)] if len(self.columns) == 1 else self._sizes
-
-    def add(self, step: Step, *arguments: Any, type_: str) -> None:
+    def add(self, step: Step, *, type_: str) -> None:
         """Add a step to all columns; its results have the type ``type_``."""
-        for column in self.columns:
-            column.add(step, *arguments, type_=type_)
+        self.columns = [Applied(step, [column], type_) for column in self.columns]
 
-    def become(self, step: Step, *arguments: Any, type_: str) -> None:
+    def become(self, step: Step, *, type_: str) -> None:
         """Add a step whose result needs no rounding, and has a type that no earlier cast determines."""
-        self.add(step, *arguments, type_=type_)
+        self.add(step, type_=type_)
         self.is_computing = False
         self.result = "float32"
+
+    def spread(self, step: Step, depth: int, *, group: int | None = None) -> None:
+        """Add a step that makes ``depth`` float32, the last axis, of each value, or of each group along that axis."""
+        (column,) = self.columns
+        self.shape = (*(self.shape if group is None else self.shape[:-1]), depth)
+        self.columns = [Applied(step, [column], "float32", column.elements // (group or 1) * depth)]
+        self.is_computing = False
+        self.result = "float32"
+
+    def map(self, function: Function, *, type_: str | None = None) -> None:
+        """Add a function of each value; without a type, its results keep that of the values."""
+        self.add(call(Program.map, function), type_=type_ or self.type)
 
     @property
     def is_nullable(self) -> bool:
         """Whether some values may not be there."""
-        return any(column.validity is not None for column in self.columns)
+        return any(column.validity for column in self.columns)
 
     def fill_null(self, word: int) -> None:
         """Put ``word`` in place of values that are not there."""
-        for column in self.columns:
-            column.fill_null([word])
+        self.columns = [_filled(column, lambda _: [word]) for column in self.columns]
 
     def fill_bytes(self, written: str, value: bytes) -> None:
         """Put ``value`` in place of fixed bytes that are not there; ``written`` is the operation in errors."""
-        column = self.columns[0]
-        is_bytes = self.type not in OUTPUT_TYPES and np.dtype(self.type).kind == "S"
-        if not is_bytes:
+        (column,) = self.columns
+        if not self.is_bytes:
             raise FeatureError(f"{self.where}: .{written} is for text, but the values are {self.type}: give a number")
-        if column.validity is None:
+        if not column.validity:
             raise FeatureError(f"{self.where}: .{written} replaces NULL, which only columns of tables have")
         size = np.dtype(self.type).itemsize
         if len(value) > size:
             raise FeatureError(f"{self.where}: {shown(value)} in .{written} is longer than {self.type}")
-        column.fill_null(list(value.ljust(size, b"\0")) * len(column.positions))
+        words = list(value.ljust(size, b"\0"))
+        self.columns = [_filled(column, lambda elements: words * elements)]
 
     def become_null(self) -> None:
         """Tell where values are not there."""
-        for column in self.columns:
-            column.become_null()
+        self.columns = [_null(column) for column in self.columns]
         self.is_computing = False
         self.result = "float32"
 
+    @property
+    def is_bytes(self) -> bool:
+        """Whether the values are fixed bytes, rather than numbers."""
+        return self.type not in OUTPUT_TYPES and np.dtype(self.type).kind == "S"
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether the values are integers; bools are not."""
+        return "int" in self.type
+
+    @property
+    def history(self) -> int:
+        """How many records before a record its values depend on."""
+        return max(column.history for column in self.columns)
+
+    def lag(self, records: int) -> None:
+        """Take the values of the record that lies ``records`` before."""
+        self.columns = [Lagged(column, records) for column in self.columns]
+
+    def fill_first(self, word: int) -> None:
+        """Put ``word`` in place of values that depend on records before the start of a file."""
+        self.columns = [FirstFilled(column, word) if column.history else column for column in self.columns]
+
     def cast(self, type_: str) -> None:
         """Convert the values to ``type_``, which also rounds the results of arithmetic."""
-        self.add(Program.cast, type_, type_=type_)
+        self.columns = [cast_to(column, type_) for column in self.columns]
         self.is_computing = False
 
-    def compute(self, written: str, step: Step, operand: npt.NDArray[np.float64]) -> None:
-        """Add arithmetic with one operand, or with one per element; ``written`` is the operation as errors show it."""
-        self.check_operand(written, step, operand)
-        if operand.ndim > 0:
-            try:
-                operand = np.broadcast_to(operand, self.shape).ravel()
-            except ValueError:
-                raise FeatureError(
-                    f"{self.where}: the parameter of shape {shown(operand.shape)} in .{written} does not "
-                    f"broadcast to a record's shape {shown(self.shape)}"
-                ) from None
-        begin = 0
-        for column, size in zip(self.columns, self.sizes, strict=True):
-            part = operand[begin : begin + size] if operand.ndim else operand
-            column.add(step, part, type_=compute_type(column.type))
-            begin += size
-        self.is_computing = True
-
-    def check_operand(self, written: str, step: Step, operand: npt.NDArray[np.float64]) -> None:
-        """Check that an operand is still usable in the type that arithmetic computes in.
+    def compute(self, written: str, combination: Combination, operand: npt.NDArray[np.float64]) -> None:
+        """Add float arithmetic with a constant; ``written`` is the operation as errors show it.
 
         Raises:
-            FeatureError: if rounding makes it infinite, or makes a factor or divisor zero.
+            FeatureError: if rounding makes the constant infinite, or makes a factor or divisor zero.
         """
+        rounded = self.rounded(written, combination, operand)
+        if operand.ndim and not _broadcasts(operand.shape, self.shape):
+            raise FeatureError(
+                f"{self.where}: the parameter of shape {shown(operand.shape)} in .{written} does not "
+                f"broadcast to a record's shape {shown(self.shape)}"
+            )
+        constant = Chain(self.where, [Constants(rounded.ravel())], operand.shape)
+        step = call(Program.combine, combination)
+        self.columns = joined(f".{written}", step, [self, constant], compute_type(self.type)).columns
+        self.is_computing = True
+
+    def rounded(
+        self, written: str, combination: Combination, operand: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float32 | np.float64]:
+        """Return an operand in the type that arithmetic on the values computes in; raise as :meth:`compute` does."""
         type_ = compute_type(self.type)
-        rounded = operand.astype(type_)
+        rounded: npt.NDArray[np.float32 | np.float64] = operand.astype(type_)
         is_lost = ~np.isfinite(rounded)
-        if step is Program.divide:
+        if combination is Combination.DIVIDE:
             is_lost |= rounded == 0
-        elif step is Program.multiply:  # by zero only where the user wrote zero
+        elif combination is Combination.MULTIPLY:  # by zero only where the user wrote zero
             is_lost |= (rounded == 0) & (operand != 0)
         if is_lost.any():
             became = "zero" if (rounded[is_lost] == 0).all() else "infinite"
@@ -320,6 +188,7 @@ class Chain:
                 f"{self.where}: {float(operand[is_lost][0])!r} in .{written} becomes {became} as {type_}, the type in "
                 f"which arithmetic on {self.type} computes{remedy}"
             )
+        return rounded
 
     def reshape(self, shape: tuple[int, ...]) -> None:
         """Give a record's values another shape."""
@@ -331,7 +200,7 @@ class Chain:
                 f"{self.where}: a record of shape {shown(self.shape)} cannot be reshaped to {shown(shape)}"
             ) from None
 
-    def rearrange(self, written: str, view: Callable[[Elements], Elements], hint: str = "") -> None:
+    def rearrange(self, written: str, view: Callable[[Numbered], Numbered], hint: str = "") -> None:
         """Keep the elements of a record that ``view`` selects from an array of its shape, in the order of the view."""
         try:
             elements = _numbered(self.shape)
@@ -343,26 +212,50 @@ class Chain:
         self.shape = taken.shape
         if taken.size == elements.size and taken.flags.c_contiguous:
             return
-        if len(self.columns) > 1 or self._is_fixed:
+        column = self.columns[0]
+        if len(self.columns) > 1 or column.is_fixed:
             before = "concat" if len(self.columns) > 1 else "one_hot"
             raise FeatureError(f"{self.where}: {written} must come before {before}, not after it")
         first = _address(taken) - _address(elements)
         if taken.flags.c_contiguous:
-            self.columns[0].select(slice(first, first + taken.size))
+            self.columns = [column.select(slice(first, first + taken.size))]
             return
-        _require_listable(f"{self.where}: {written}", taken.size)
+        require_listable(f"{self.where}: {written}", taken.size)
         order = np.full((), first)
         for side, stride in zip(taken.shape, taken.strides, strict=True):
             order = order[..., np.newaxis] + np.arange(side) * stride
-        self.columns[0].select(order.ravel())
+        self.columns = [column.select(order.ravel())]
 
-    def append_axis(self, size: int) -> None:
-        """Add a last axis, along which a step has made ``size`` values of each one."""
-        self.shape += (size,)
-        self._is_fixed = True
+    def broadcast(self, written: str, shape: tuple[int, ...]) -> None:
+        """Repeat values so that a record has the given shape; a single value stays one, which stands for all."""
+        if math.prod(self.shape) == 1 or self.shape == shape:
+            return
+        if math.prod(self.shape) == math.prod(shape):
+            self.shape = shape
+            return
+        require_listable(f"{self.where}: {written}", math.prod(shape))
+        self.rearrange(written, lambda numbered: np.broadcast_to(numbered, shape))
+
+    def ends(self) -> list[int]:
+        """Return where each column ends, as a number of values of the record."""
+        return list(itertools.accumulate(column.elements for column in self.columns))
+
+    def part(self, begin: int, end: int) -> Node:
+        """Return values ``[begin, end)``, which lie in one column; a single value stands for all."""
+        if math.prod(self.shape) == 1:
+            return self.columns[0]
+        for column, stop in zip(self.columns, self.ends(), strict=True):
+            start = stop - column.elements
+            if start <= begin and end <= stop:
+                if start == begin and end == stop:
+                    return column
+                if column.is_fixed:
+                    break
+                return column.select(slice(begin - start, end - start))
+        raise FeatureError(f"{self.where}: the parts of one concat do not fit those of the other; combine them before")
 
     def require_numbers(self, operation: str) -> None:
-        """Check that the values are numbers.
+        """Check that the values are numbers; ``operation`` is what takes them in errors.
 
         Raises:
             FeatureError: naming the field, if they are bytes or complex numbers.
@@ -370,9 +263,9 @@ class Chain:
         for column in self.columns:
             if column.type not in OUTPUT_TYPES:
                 kind = "complex" if np.dtype(column.type).kind == "c" else "bytes"
+                name = column.root.field.name if column.root else ""
                 raise FeatureError(
-                    f"{self.where}: field {shown(column.source.name)} is {kind} ({column.type}), "
-                    f"which .{operation}() does not take"
+                    f"{self.where}: field {shown(name)} is {kind} ({column.type}), which {operation} does not take"
                 )
 
     def word(self, written: str, value: float, *, may_round: bool = False) -> int:
@@ -426,6 +319,52 @@ def _is_lost(value: float, held: float) -> bool:
     return not math.isfinite(held) or (held == 0) != (value == 0) or (isinstance(value, int) and held != value)
 
 
-def compute_type(type_: str) -> str:
-    """Return the type that arithmetic on values of ``type_`` computes in."""
-    return "float32" if type_ in _NARROW else "float64"
+def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether a shape broadcasts to another one."""
+    try:
+        return np.broadcast_shapes(shape, target) == target
+    except ValueError:
+        return False
+
+
+def _filled(column: Node, words: Callable[[int], list[int]]) -> Node:
+    """Return a column with words, for its number of elements, in place of values that are not there."""
+    if not column.validity:
+        return column
+
+    def step(program: Program, inputs: list[int], elements: int) -> int:
+        validity = loaded_validity(program, column.validity, "bool", 1)
+        return program.coalesce(inputs[0], validity, words(elements))
+
+    return Filled(step, [column], column.type)
+
+
+def _null(column: Node) -> Node:
+    """Return where the values of a column are not there."""
+
+    def step(program: Program, inputs: list[int], elements: int) -> int:
+        return program.is_missing(loaded_validity(program, column.validity, "uint8", elements), 0)
+
+    return Filled(step, [column], "bool")
+
+
+def joined(written: str, step: Step, chains: Sequence[Chain], type_: str) -> Chain:
+    """Return the chain of values that a step makes of those of several, one by one, broadcast over a record's shape.
+
+    Raises:
+        FeatureError: if the shapes do not broadcast; ``written`` is the operation as the error shows it.
+    """
+    where = chains[0].where
+    try:
+        shape = np.broadcast_shapes(*(chain.shape for chain in chains))
+    except ValueError:
+        shapes = " and ".join(shown(chain.shape) for chain in chains)
+        raise FeatureError(f"{where}: the shapes {shapes} of a record's values in {written} do not broadcast") from None
+    for chain in chains:
+        chain.broadcast(written, shape)
+    cuts = sorted({end for chain in chains if math.prod(chain.shape) != 1 for end in chain.ends()}) or [1]
+    columns = [
+        Applied(step, [chain.part(begin, end) for chain in chains], type_)
+        for begin, end in zip([0, *cuts], cuts, strict=False)
+    ]
+    return Chain(where, columns, shape)

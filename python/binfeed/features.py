@@ -18,37 +18,27 @@ Arithmetic follows three rules, which :mod:`binfeed.reference` spells out in Num
 
 from __future__ import annotations
 
-import sys
+import datetime
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as attribute
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
+from binfeed import arguments
+from binfeed.combinations import Combination, Concat, Cross, Extremum, Where
 from binfeed.element_types import OUTPUT_TYPES, as_dtype
 from binfeed.errors import FeatureError, checked_keywords, shown, suggestion
-from binfeed.layout import UNNAMED, Fields, is_name
-from binfeed.numbers import flag, whole
-from binfeed.operations import (
-    Abs,
-    Bits,
-    Cast,
-    Clip,
-    Codes,
-    Divide,
-    Fill,
-    IsMissing,
-    Log1p,
-    MinMax,
-    OneHot,
-    Operation,
-    Reshape,
-    Scale,
-    Select,
-    Standardize,
-    Transpose,
-)
+from binfeed.layout import is_name
+from binfeed.numbers import flag
+from binfeed.operations import arithmetic, comparisons, encodings, shapes
+from binfeed.operations import history as past
+from binfeed.operations import time as times
+from binfeed.operations.base import Operation
+from binfeed.operators import Operand, Operators
 
 #: Names that other libraries use for the methods of a feature.
 _ELSEWHERE = {
@@ -62,7 +52,7 @@ _ELSEWHERE = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Feature:
+class Feature(Operators):
     """A field, or several fields side by side, and the operations on it. See :func:`field` and :func:`concat`.
 
     Every method returns a new feature. Shapes and axes are those of one record: they leave out the batch axis, which is
@@ -71,12 +61,19 @@ class Feature:
     :func:`binfeed.open` raises :class:`~binfeed.FeatureError` if they do not.
     """
 
-    source: str | tuple[Feature, ...]
+    source: str | Combination
     operations: tuple[Operation, ...] = ()
     is_target: bool = False
+    name: str | None = attribute(default=None, metadata={"is_label": True})
 
     def _then(self, operation: Operation) -> Feature:
-        return replace(self, operations=(*self.operations, operation))
+        return replace(self, operations=(*self.operations, operation), name=None)
+
+    @staticmethod
+    def _of(combination: Combination) -> Feature:
+        if any(isinstance(part, Feature) and part.is_target for part in combination.parts):
+            raise FeatureError(f"{combination!r} takes features of the same records: write (...).target()")
+        return Feature(combination)
 
     def target(self) -> Feature:
         """Read the same feature from the records of a window's target: see :class:`~binfeed.Window`."""
@@ -98,7 +95,7 @@ class Feature:
             name = ""
         if name not in OUTPUT_TYPES:
             raise FeatureError(f"cast({shown(dtype)}): the dtypes to cast to are {', '.join(OUTPUT_TYPES)}")
-        return self._then(Cast(name))
+        return self._then(shapes.Cast(name))
 
     @checked_keywords
     def scale(self, factor: npt.ArrayLike, offset: npt.ArrayLike = 0) -> Feature:
@@ -107,9 +104,9 @@ class Feature:
         Raises:
             FeatureError: if a parameter is not a finite number.
         """
-        shift = _parameter("scale(offset=)", offset)
+        shift = arguments.parameter("scale(offset=)", offset)
         is_none = shift.ndim == 0 and shift == 0
-        return self._then(Scale(_parameter("scale(factor=)", factor), None if is_none else shift))
+        return self._then(arithmetic.Scale(arguments.parameter("scale(factor=)", factor), None if is_none else shift))
 
     @checked_keywords
     def div(self, by: npt.ArrayLike) -> Feature:
@@ -118,7 +115,7 @@ class Feature:
         Raises:
             FeatureError: if ``by`` is zero or not a finite number.
         """
-        return self._then(Divide(_divisor("div(by=)", by)))
+        return self._then(arithmetic.Divide(arguments.divisor("div(by=)", by)))
 
     @checked_keywords
     def standardize(self, mean: npt.ArrayLike, std: npt.ArrayLike) -> Feature:
@@ -127,7 +124,11 @@ class Feature:
         Raises:
             FeatureError: if a parameter is not a finite number, or ``std`` is zero.
         """
-        return self._then(Standardize(_parameter("standardize(mean=)", mean), _divisor("standardize(std=)", std)))
+        return self._then(
+            arithmetic.Standardize(
+                arguments.parameter("standardize(mean=)", mean), arguments.divisor("standardize(std=)", std)
+            )
+        )
 
     @checked_keywords
     def minmax(self, low: npt.ArrayLike, high: npt.ArrayLike) -> Feature:
@@ -138,25 +139,10 @@ class Feature:
         Raises:
             FeatureError: if a parameter is not a finite number, or ``low`` equals ``high``.
         """
-        bounds = _parameter("minmax(low=)", low), _parameter("minmax(high=)", high)
+        bounds = arguments.parameter("minmax(low=)", low), arguments.parameter("minmax(high=)", high)
         with np.errstate(over="ignore"):
-            _divisor("high - low in minmax()", bounds[1] - bounds[0])
-        return self._then(MinMax(*bounds))
-
-    def log1p(self) -> Feature:
-        """Compute ``log(1 + x)``, as float32 unless a ``.cast`` says otherwise.
-
-        The error is at most 2 units in the last place in float64 and 0.51 in float32. The result has the same bits on
-        every instruction set. It is -infinity at -1 and NaN below.
-        """
-        return self._then(Log1p())
-
-    def abs(self) -> Feature:
-        """Compute ``|x|``, in the dtype of ``x``.
-
-        The lowest signed integer becomes the highest, since the dtype lacks its negative: -128 becomes 127 in int8.
-        """
-        return self._then(Abs())
+            arguments.divisor("high - low in minmax()", bounds[1] - bounds[0])
+        return self._then(arithmetic.MinMax(*bounds))
 
     @checked_keywords
     def clip(self, low: float | None = None, high: float | None = None) -> Feature:
@@ -167,10 +153,10 @@ class Feature:
         """
         if low is None and high is None:
             raise FeatureError("clip() needs a bound: give low, high or both")
-        low, high = _number("clip(low=)", low), _number("clip(high=)", high)
+        low, high = arguments.number("clip(low=)", low), arguments.number("clip(high=)", high)
         if low is not None and high is not None and not low <= high:
             raise FeatureError(f"clip({shown(low)}, {shown(high)}): the lower bound is above the upper")
-        return self._then(Clip(low, high))
+        return self._then(comparisons.Clip(low, high))
 
     @checked_keywords
     def fill(self, value: float | str | bytes, *, missing: float | None = None) -> Feature:
@@ -185,11 +171,11 @@ class Feature:
         if isinstance(value, str | bytes):
             if missing is not None:
                 raise FeatureError(f"fill({shown(value)}) replaces NULL: text has no sentinel, so leave out missing=")
-            return self._then(Fill(_text("fill(value=)", value), None))
-        filler = _number("fill(value=)", value, allow_nan=True)
+            return self._then(comparisons.Fill(arguments.text("fill(value=)", value), None))
+        filler = arguments.number("fill(value=)", value, allow_nan=True)
         if filler is None:
             raise FeatureError("fill(value=) must be a number, not None")
-        return self._then(Fill(filler, _number("fill(missing=)", missing)))
+        return self._then(comparisons.Fill(filler, arguments.number("fill(missing=)", missing)))
 
     @checked_keywords
     def is_missing(self, missing: float | None = None) -> Feature:
@@ -198,7 +184,7 @@ class Feature:
         Raises:
             FeatureError: if the sentinel is not a number. Opening files raises it if the dtype cannot represent it.
         """
-        return self._then(IsMissing(_number("is_missing(missing=)", missing)))
+        return self._then(comparisons.IsMissing(arguments.number("is_missing(missing=)", missing)))
 
     @checked_keywords
     def bits(self, start: int, width: int, *, signed: bool = False) -> Feature:
@@ -212,10 +198,10 @@ class Feature:
                 reach beyond the integer.
             TypeError: if ``signed`` is not a bool.
         """
-        first, count = _integer("bits(start=)", start), _integer("bits(width=)", width)
+        first, count = arguments.integer("bits(start=)", start), arguments.integer("bits(width=)", width)
         if first < 0 or not 0 < count <= 64:
             raise FeatureError(f"bits({first}, {count}): start must be at least 0, and width from 1 to 64")
-        return self._then(Bits(first, count, flag("signed", signed)))
+        return self._then(encodings.Bits(first, count, flag("signed", signed)))
 
     @checked_keywords
     def codes(
@@ -232,9 +218,9 @@ class Feature:
         """
         if not isinstance(codes, Mapping) or not codes:
             raise FeatureError(f"codes() takes a dict that maps values to codes, not {shown(codes)}")
-        pairs: list[Any] = [(_key(key), _code(code)) for key, code in codes.items()]
+        pairs: list[Any] = [(arguments.key(key), arguments.code(code)) for key, code in codes.items()]
         pairs.sort(key=lambda pair: (isinstance(pair[0], bytes), pair))  # so that their order does not matter
-        return self._then(Codes(tuple(pairs), _code(default)))
+        return self._then(encodings.Codes(tuple(pairs), arguments.code(default)))
 
     @checked_keywords
     def one_hot(self, depth: int) -> Feature:
@@ -245,23 +231,17 @@ class Feature:
         Raises:
             FeatureError: if ``depth`` is less than 1.
         """
-        size = _integer("one_hot(depth=)", depth)
+        size = arguments.integer("one_hot(depth=)", depth)
         if size < 1:
             raise FeatureError(f"one_hot({size}): the depth must be at least 1")
-        return self._then(OneHot(size))
+        return self._then(encodings.OneHot(size))
 
     def __getitem__(self, index: Any) -> Feature:
         """Take elements of each record by integers, slices and ``...``: ``bf.field("image")[..., ::2, 0]``."""
         parts = index if isinstance(index, tuple) else (index,)
-        return self._then(Select(tuple(map(_index, parts))))
+        return self._then(shapes.Select(tuple(map(arguments.index, parts))))
 
     __iter__ = None  # or Python would try indices one after the other
-    __hash__ = object.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        raise FeatureError("features cannot be compared with == or !=; compare the arrays that come out")
 
     if not TYPE_CHECKING:  # or type checkers would accept any attribute
 
@@ -272,30 +252,269 @@ class Feature:
             hint = suggestion(_ELSEWHERE.get(name, name), methods)
             raise AttributeError(f"a feature has no attribute {shown(name)}{hint}")
 
-    def __bool__(self) -> bool:
-        raise FeatureError("a feature is neither true nor false; it stands for values of records")
-
     def reshape(self, *shape: int | Sequence[int]) -> Feature:
         """Give the elements of each record, in the same order, another shape; one side may be -1, for what is left."""
-        return self._then(Reshape(_integers("a side in reshape()", shape)))
+        return self._then(shapes.Reshape(arguments.integers("a side in reshape()", shape)))
 
     def transpose(self, *axes: int | Sequence[int]) -> Feature:
         """Put the axes of each record in the order ``axes``, by default reversed. Axis 0 follows the batch axis."""
-        return self._then(Transpose(_integers("an axis in transpose()", axes) if axes else None))
+        return self._then(shapes.Transpose(arguments.integers("an axis in transpose()", axes) if axes else None))
+
+    @checked_keywords
+    def bucketize(self, edges: npt.ArrayLike) -> Feature:
+        """Count the ``edges`` that are not above ``x``, as int32: the number of its bucket, from 0 on.
+
+        That is what :class:`tf.keras.layers.Discretization` and ``numpy.digitize`` give. NaN is in the last bucket.
+
+        Raises:
+            FeatureError: if there are no edges, or they do not rise.
+        """
+        found = arguments.literal("bucketize()", edges, allow_infinite=True).array
+        if found.ndim != 1 or found.size == 0:
+            raise FeatureError(f"bucketize() takes a list of at least one edge, not {shown(edges)}")
+        if not (found[1:] > found[:-1]).all():
+            raise FeatureError(f"bucketize(): the edges must rise, not {shown(edges)}")
+        return self._then(encodings.Bucketize(found))
+
+    @checked_keywords
+    def hash(self, bins: int, salt: int | tuple[int, int] | None = None) -> Feature:
+        """Put fixed bytes or integers into ``bins`` bins by a hash, as int64 from 0 to ``bins - 1``.
+
+        The hash is that of TensorFlow, so that a graph finds the same bins: without a ``salt`` that of
+        ``tf.strings.to_hash_bucket_fast``, with one that of ``to_hash_bucket_strong``, whose key it is; a single number
+        stands for both halves of the key. Bytes lose their trailing zeros, and integers are hashed as decimal text, as
+        in :class:`tf.keras.layers.Hashing`.
+
+        Raises:
+            FeatureError: if ``bins`` is less than 1, or the salt is neither one integer nor two.
+        """
+        return self._then(encodings.Hash(arguments.bin_count("hash", bins), arguments.hash_key(salt)))
+
+    @checked_keywords
+    def multi_hot(self, depth: int) -> Feature:
+        """Turn the last axis, of indices, into ``depth`` values: 1.0 at each of the indices and 0.0 elsewhere, as float32.
+
+        A value that is not an index of the new axis has no effect.
+
+        Raises:
+            FeatureError: if ``depth`` is less than 1. Opening files raises it if the values are no arrays.
+        """
+        size = arguments.integer("multi_hot(depth=)", depth)
+        if size < 1:
+            raise FeatureError(f"multi_hot({size}): the depth must be at least 1")
+        return self._then(encodings.MultiHot(size))
+
+    @checked_keywords
+    def time(
+        self,
+        unit: str,
+        *,
+        epoch: str | datetime.date | np.datetime64 = "unix",
+        offset: str | datetime.timedelta = "+00:00",
+    ) -> Time:
+        """Take integers for times, whose parts are features: see :class:`Time`.
+
+        Args:
+            unit: what they count: ``"ns"``, ``"us"``, ``"ms"``, ``"s"``, ``"m"``, ``"h"`` or ``"D"``.
+            epoch: when they begin: ``"unix"`` for 1970-01-01 in UTC, or a date, such as ``"1980-01-06"`` for GPS time.
+            offset: what to add for local time, such as ``"-05:00"``. It is the same all year.
+
+        Raises:
+            FeatureError: if the unit is none of these, or the epoch or the offset is not a whole number of them.
+        """
+        return Time(self, unit, epoch, offset)
+
+    @checked_keywords
+    def cyclic(self, period: float) -> Feature:
+        """Compute the sine and cosine of ``x`` on a circle of circumference ``period``: a last axis of 2, as float32.
+
+        Raises:
+            FeatureError: if ``period`` is not a positive number.
+        """
+        size = arguments.number("cyclic(period=)", period)
+        if size is None or not 0 < size < math.inf:
+            raise FeatureError(f"cyclic(period=) must be a positive number, not {shown(period)}")
+        return self._then(times.Cyclic(float(size)))
+
+    @checked_keywords
+    def lag(self, n: int, *, first: float | str | None = None) -> Feature:
+        """Take the value of the record that lies ``n`` before, in the dtype of ``x``.
+
+        It is that of the same file, whatever the order in which samples are read. As with all that depends on earlier
+        records, samples for which there is no such record are left out: the first ``n`` of each file. With ``first``
+        they are kept, and have that value; ``"nan"`` stands for NaN.
+
+        Raises:
+            FeatureError: if ``n`` is not from 0 to 2^20, or ``first`` is not a number.
+        """
+        return self._then(past.Lag(_first("lag", first), arguments.history_size("lag(n=)", n, lowest=0)))
+
+    @checked_keywords
+    def diff(self, n: int = 1, *, first: float | str | None = None) -> Feature:
+        """Compute ``x`` less the value ``n`` records before: exactly for integers, as int64. See :meth:`lag`."""
+        return self._then(past.Diff(_first("diff", first), arguments.history_size("diff(n=)", n)))
+
+    @checked_keywords
+    def pct_change(self, n: int = 1, *, first: float | str | None = None) -> Feature:
+        """Compute the change since ``n`` records before relative to the value there, in float64. See :meth:`lag`."""
+        return self._then(past.PctChange(_first("pct_change", first), arguments.history_size("pct_change(n=)", n)))
+
+    @checked_keywords
+    def log_return(self, n: int = 1, *, first: float | str | None = None) -> Feature:
+        """Compute ``log(x)`` less that of the value ``n`` records before, in float64. See :meth:`lag`."""
+        return self._then(past.LogReturn(_first("log_return", first), arguments.history_size("log_return(n=)", n)))
+
+    @checked_keywords
+    def rolling_sum(self, n: int, *, first: float | str | None = None) -> Feature:
+        """Compute the sum of ``x`` and the ``n - 1`` values before: exactly for integers, as int64, else in float64.
+
+        Sums are made of sums of halves, in the same way for every record, so that they do not depend on where reading
+        begins. See :meth:`lag` for ``first``.
+
+        Raises:
+            FeatureError: if ``n`` is not from 1 to 2^20, or ``first`` is not a number.
+        """
+        return self._then(past.RollingSum(_first("rolling_sum", first), arguments.history_size("rolling_sum(n=)", n)))
+
+    @checked_keywords
+    def rolling_mean(self, n: int, *, first: float | str | None = None) -> Feature:
+        """Compute the mean of ``x`` and the ``n - 1`` values before, in float64. See :meth:`rolling_sum`."""
+        return self._then(
+            past.RollingMean(_first("rolling_mean", first), arguments.history_size("rolling_mean(n=)", n))
+        )
+
+    @checked_keywords
+    def rolling_std(self, n: int, *, ddof: int = 1, first: float | str | None = None) -> Feature:
+        """Compute the standard deviation of ``x`` and the ``n - 1`` values before, in float64.
+
+        The sum of squares is divided by ``n - ddof``. It is that of deviations from the mean, which is accurate for
+        values that lie close together. See :meth:`rolling_sum`.
+        """
+        size, less = arguments.history_size("rolling_std(n=)", n), arguments.integer("rolling_std(ddof=)", ddof)
+        if not 0 <= less < size:
+            raise FeatureError(f"rolling_std(): n must be greater than ddof, but they are {size} and {less}")
+        return self._then(past.RollingStd(_first("rolling_std", first), size, less))
+
+    @checked_keywords
+    def rolling_min(self, n: int, *, first: float | str | None = None) -> Feature:
+        """Take the lowest of ``x`` and the ``n - 1`` values before, in the dtype of ``x``. See :meth:`rolling_sum`.
+
+        It is NaN if one of them is.
+        """
+        return self._then(past.RollingMin(_first("rolling_min", first), arguments.history_size("rolling_min(n=)", n)))
+
+    @checked_keywords
+    def rolling_max(self, n: int, *, first: float | str | None = None) -> Feature:
+        """Take the highest of ``x`` and the ``n - 1`` values before, in the dtype of ``x``. See :meth:`rolling_sum`.
+
+        It is NaN if one of them is.
+        """
+        return self._then(past.RollingMax(_first("rolling_max", first), arguments.history_size("rolling_max(n=)", n)))
+
+    @checked_keywords
+    def ewm_mean(self, *, span: float, history: int | None = None, first: float | str | None = None) -> Feature:
+        """Compute the mean of ``x`` and the ``history`` values before with weights that decay, in float64.
+
+        Each weight is ``1 - 2 / (span + 1)`` times that of the record after it, as with ``adjust=True`` in pandas, for
+        whose records before ``history`` there is no weight here: by default those that would have a thousandth of all
+        weight together. See :meth:`rolling_sum`.
+
+        Raises:
+            FeatureError: if ``span`` is less than 1, or ``history`` is not from 0 to 2^20.
+        """
+        width = arguments.number("ewm_mean(span=)", span)
+        if width is None or not 1 <= width < math.inf:
+            raise FeatureError(f"ewm_mean(span=) must be a number of at least 1, not {shown(span)}")
+        needed = past.history_of(width) if history is None else history
+        return self._then(
+            past.EwmMean(
+                _first("ewm_mean", first), float(width), arguments.history_size("ewm_mean(history=)", needed, lowest=0)
+            )
+        )
+
+    def cum_sum(self) -> Feature:
+        """Add up the values of each window, from its first record on: as int64, float32 or float64.
+
+        It needs a :class:`~binfeed.Window`, and is the last operation. Values are rounded before they are added, one
+        after the other.
+        """
+        return self._then(past.CumSum())
+
+    @checked_keywords
+    def alias(self, name: str) -> Feature:
+        """Name the feature, for a list of features: ``bf.open(files, layout, [spread.alias("spread"), "size"])``.
+
+        Raises:
+            FeatureError: if ``name`` is not text of at least one character.
+        """
+        if not is_name(name):
+            raise FeatureError(f"the name of a feature must be text of at least one character, not {shown(name)}")
+        return replace(self, name=name)
 
     def __repr__(self) -> str:
-        if isinstance(self.source, str):
-            source = f"field({self.source!r})"
-        else:
-            source = f"concat({', '.join(map(repr, self.source))})"
-        chain = "".join(f"{'' if isinstance(each, Select) else '.'}{each!r}" for each in self.operations)
-        return f"{source}{chain}{'.target()' if self.is_target else ''}"
+        source = f"field({self.source!r})" if isinstance(self.source, str) else repr(self.source)
+        chain = source
+        for each in self.operations:
+            if isinstance(each, arithmetic.Invert):
+                chain = f"~{chain}"
+            else:
+                chain += f"{'' if isinstance(each, shapes.Select) else '.'}{each!r}"
+        return f"{chain}{'.target()' if self.is_target else ''}{f'.alias({self.name!r})' if self.name else ''}"
+
+
+class Time:
+    """Times, of which a feature can be made: ``bf.field("ts").time("ns").hour()``. :meth:`Feature.time` makes one.
+
+    Parts are int32, in UTC unless there is an offset. Each is the one that ``numpy.datetime64`` and pandas give.
+    """
+
+    def __init__(
+        self,
+        feature: Feature,
+        unit: str,
+        epoch: str | datetime.date | np.datetime64,
+        offset: str | datetime.timedelta,
+    ) -> None:
+        self._feature = feature
+        self._unit = times.checked_unit(unit)
+        self._start = times.start_of(unit, epoch, offset)
+
+    def hour(self) -> Feature:
+        """The hour of the day, 0 to 23."""
+        return self._part("hour")
+
+    def minute(self) -> Feature:
+        """The minute of the hour, 0 to 59."""
+        return self._part("minute")
+
+    def weekday(self) -> Feature:
+        """The day of the week, from 0 for Monday to 6."""
+        return self._part("weekday")
+
+    def day_of_year(self) -> Feature:
+        """The day of the year, 1 to 366, in the Gregorian calendar."""
+        return self._part("day_of_year")
+
+    def seconds_of_day(self) -> Feature:
+        """The seconds since midnight, 0 to 86,399."""
+        return self._part("seconds_of_day")
+
+    @checked_keywords
+    def time_since_previous(self, *, first: float | str | None = None) -> Feature:
+        """The seconds since the record before, as float32; their difference is exact. See :meth:`Feature.lag`."""
+        seconds = self._feature.diff(1) * (times.PER_DAY["s"] / times.PER_DAY[self._unit])
+        value = _first("time_since_previous", first)
+        return seconds if value is None else seconds._then(past.First(value))
+
+    def _part(self, part: str) -> Feature:
+        return self._feature._then(times.TimePart(part, self._unit, self._start))
 
 
 def field(name: str) -> Feature:
     """Make the feature that reads the field ``name``: ``[B]`` in native byte order, or ``[B, *shape]`` for an array.
 
-    The names of nested fields are joined by dots: ``bf.field("header.time")``.
+    The names of nested fields are joined by dots: ``bf.field("header.time")``. A name with ``*`` or ``?`` that no field
+    has is a pattern, see :func:`fields`.
 
     Raises:
         FeatureError: if ``name`` is not a string. Opening files raises it if the layout lacks the field.
@@ -303,6 +522,18 @@ def field(name: str) -> Feature:
     if not isinstance(name, str):
         raise FeatureError(f"field() takes the name of a field, not {shown(name)}")
     return Feature(name)
+
+
+def fields(*patterns: str) -> list[Feature]:
+    """Make features of all fields whose names match a pattern: ``*`` stands for any text, ``?`` for one character.
+
+    They go into :func:`concat`, ``bf.concat(*bf.fields("bid*"))``, or into a list of features, where each has the name
+    of its field. What is done to one of them is done to every field that it stands for.
+
+    Raises:
+        FeatureError: if a pattern is not a string. Opening files raises it if no field matches.
+    """
+    return [field(pattern) for pattern in patterns]
 
 
 def concat(*features: Feature | str) -> Feature:
@@ -321,7 +552,51 @@ def concat(*features: Feature | str) -> Feature:
     parts = tuple(map(as_feature, given))
     if any(part.is_target for part in parts):
         raise FeatureError("concat() takes features of the same records: write concat(...).target()")
-    return Feature(parts)
+    return Feature(Concat(parts))
+
+
+def where(condition: Feature, a: Operand, b: Operand) -> Feature:
+    """Choose ``a`` where a bool feature is true, else ``b``, each a feature, a number or an array of numbers.
+
+    The result has the smallest dtype that holds both, see :mod:`binfeed.promotion`.
+
+    Raises:
+        FeatureError: if ``condition`` is not a feature. Opening files raises it if it is not bool.
+    """
+    if not isinstance(condition, Feature):
+        raise FeatureError(f"where() takes a feature as its condition, not {shown(condition)}")
+    return Feature._of(Where((condition, *(_part("where()", part, allow_nan=True) for part in (a, b)))))
+
+
+def minimum(a: Operand, b: Operand) -> Feature:
+    """Choose the lower of two values, each a feature, a number or an array of numbers; NaN if one is.
+
+    The result has the smallest dtype that holds both, see :mod:`binfeed.promotion`.
+
+    Raises:
+        FeatureError: if neither is a feature.
+    """
+    return _extremum("minimum", a, b)
+
+
+def maximum(a: Operand, b: Operand) -> Feature:
+    """Choose the higher of two values, as :func:`minimum` does the lower."""
+    return _extremum("maximum", a, b)
+
+
+@checked_keywords
+def cross(*features: Feature | str, bins: int) -> Feature:
+    """Put combinations of values into ``bins`` bins by a hash, as int64 from 0 to ``bins - 1``.
+
+    The features are fixed bytes or integers, and a string stands for the field of that name. The hash is the one of
+    ``tf.sparse.cross_hashed`` and :class:`tf.keras.layers.HashedCrossing`.
+
+    Raises:
+        FeatureError: for fewer than two features, or if ``bins`` is less than 1.
+    """
+    if len(features) < 2:
+        raise FeatureError("cross() needs at least two features")
+    return Feature._of(Cross(tuple(map(as_feature, features)), arguments.bin_count("cross", bins)))
 
 
 def as_feature(feature: Feature | str) -> Feature:
@@ -329,115 +604,19 @@ def as_feature(feature: Feature | str) -> Feature:
     return feature if isinstance(feature, Feature) else field(feature)
 
 
-def as_features(
-    features: Mapping[str, Feature | str] | Feature | str | None, layout: Fields
-) -> Mapping[str, Feature] | Feature:
-    """Check ``features``, in the forms that :func:`open` takes; None stands for all fields of the layout.
-
-    Raises:
-        FeatureError: if they have another form.
-    """
-    if features is None:
-        if layout.is_scalar:
-            return field(UNNAMED)
-        return {name: field(name) for name in layout.fields}
-    if isinstance(features, Feature | str):
-        return as_feature(features)
-    if not isinstance(features, Mapping):
-        raise FeatureError(f"features must be a dict of features by name, or one feature, not {shown(features)}")
-    if not features:
-        raise FeatureError("features is an empty dict: there is nothing to read")
-    for name, feature in features.items():
-        if not is_name(name):
-            raise FeatureError(f"the name of a feature must be text of at least one character, not {shown(name)}")
-        if not isinstance(feature, Feature | str):
-            raise FeatureError(f"features must map names to features, but {shown(name)} is {shown(feature)}")
-    return {name: as_feature(feature) for name, feature in features.items()}
+def _extremum(function: str, a: Operand, b: Operand) -> Feature:
+    if not isinstance(a, Feature) and not isinstance(b, Feature):
+        raise FeatureError(f"{function}() takes at least one feature")
+    return Feature._of(Extremum(function, tuple(_part(f"{function}()", part) for part in (a, b))))
 
 
-def _parameter(what: str, value: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    try:
-        given = np.asarray(value)
-        is_real = given.dtype.kind in "iuf" or given.dtype.name == "bfloat16"
-        if not is_real and not all(isinstance(number, int | float) for number in given.flat):
-            raise TypeError
-        if isinstance(value, np.ma.MaskedArray):
-            raise TypeError
-        numbers = np.array(given, np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise FeatureError(f"{what} must be a number or an array of numbers, not {shown(value)}") from None
-    if not np.isfinite(numbers).all():
-        raise FeatureError(f"{what} must be finite, not {shown(value)}")
-    numbers.flags.writeable = False
-    return numbers
+def _part(what: str, value: Operand, *, allow_nan: bool = False) -> Any:
+    return (
+        value
+        if isinstance(value, Feature)
+        else arguments.literal(what, value, allow_infinite=True, allow_nan=allow_nan)
+    )
 
 
-def _divisor(what: str, value: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    numbers = _parameter(what, value)
-    if not numbers.all():
-        where = f", element {tuple(map(int, np.argwhere(numbers == 0)[0]))}" if numbers.ndim else ""
-        raise FeatureError(f"{what} must not be zero{where}")
-    return numbers
-
-
-def _number(what: str, value: Any, *, allow_nan: bool = False) -> float | None:
-    """Return an int or float unchanged, and a NumPy scalar as the Python number it equals."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is not None and (not isinstance(value, int | float) or (value != value and not allow_nan)):
-        raise FeatureError(f"{what} must be a number, not {shown(value)}")
-    if isinstance(value, int) and abs(value) > sys.float_info.max:
-        raise FeatureError(f"{what} must be a number that fits float64, not {shown(value)}")
-    return value
-
-
-def _text(what: str, value: str | bytes) -> bytes:
-    try:
-        return value.encode() if isinstance(value, str) else bytes(value)
-    except UnicodeEncodeError:
-        raise FeatureError(f"{what} must be text that UTF-8 can encode, not {shown(value)}") from None
-
-
-def _integer(what: str, value: Any) -> int:
-    """Return a whole number that fits a signed integer of 64 bits."""
-    try:
-        number = whole(what, value)
-    except TypeError as error:
-        raise FeatureError(str(error)) from None
-    if not -(2**63) <= number < 2**63:
-        raise FeatureError(f"{what} must be within 64 bits, not {shown(number)}")
-    return number
-
-
-def _integers(what: str, values: tuple[int | Sequence[int], ...]) -> tuple[int, ...]:
-    if len(values) == 1 and isinstance(values[0], Sequence):
-        values = tuple(values[0])
-    return tuple(_integer(what, value) for value in values)
-
-
-def _key(key: Any) -> bytes | int:
-    if isinstance(key, bytes):
-        return bytes(key)
-    try:
-        return _text("a key", key) if isinstance(key, str) else whole("a key", key)
-    except (TypeError, FeatureError):
-        raise FeatureError(f"codes(): keys are strings or whole numbers, not {shown(key)}") from None
-
-
-def _code(code: Any) -> int:
-    number = _integer("a code in codes()", code)
-    if not -(2**31) <= number < 2**31:
-        raise FeatureError(f"codes(): {shown(code)} is not an int32")
-    return number
-
-
-def _index(part: Any) -> Any:
-    if part is Ellipsis:
-        return part
-    try:
-        if isinstance(part, slice):
-            bounds = (part.start, part.stop, part.step)
-            return slice(*(None if bound is None else whole("a bound", bound) for bound in bounds))
-        return whole("an index", part)
-    except TypeError:
-        raise FeatureError(f"a feature is indexed by integers, slices and ..., not by {shown(part)}") from None
+def _first(what: str, value: float | str | None) -> float | None:
+    return math.nan if value == "nan" else arguments.number(f"{what}(first=)", value, allow_nan=True)

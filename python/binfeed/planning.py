@@ -10,10 +10,12 @@ import numpy as np
 
 from binfeed._core import Program
 from binfeed.chain import Chain
+from binfeed.combinations import Combination, Literal, Part
 from binfeed.element_types import value_dtype
 from binfeed.errors import FeatureError, LayoutError, shown
 from binfeed.features import Feature
 from binfeed.layout import Field, Fields
+from binfeed.nodes import MAX_HISTORY, Node
 from binfeed.window import Window
 
 
@@ -39,7 +41,7 @@ class Output:
         return f"{self.name}: {type_}{list(self.shape) or ''}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Plan:
     """How features are made.
 
@@ -47,11 +49,13 @@ class Plan:
         outputs: the arrays that come out, in the order of the features.
         program: the program of the core that makes them.
         never_null: the fields that must have a value, each with the feature that needs it, as errors name it.
+        history: how many records before a record the features depend on.
     """
 
     outputs: list[Output]
     program: Program
     never_null: list[tuple[Field, str]]
+    history: int = 0
 
 
 def plan_features(features: Mapping[str, Feature] | Feature, layout: Fields, window: Window | None = None) -> Plan:
@@ -63,11 +67,14 @@ def plan_features(features: Mapping[str, Feature] | Feature, layout: Fields, win
     Raises:
         FeatureError: naming the feature that does not fit the layout, or that is a target without a window for it.
     """
-    plan = Plan([], Program(), [])
+    planner = _Planner(layout, window)
     named: Mapping[Any, Feature] = {None: features} if isinstance(features, Feature) else features
     for name, feature in named.items():
-        _plan_output(plan, name, feature, layout, window)
-    return plan
+        try:
+            planner.add_output(name, feature)
+        except RecursionError:
+            raise FeatureError(f"{name_of(name)} is nested too deeply: make it of fewer features") from None
+    return planner.plan
 
 
 def name_of(name: str | None) -> str:
@@ -75,33 +82,76 @@ def name_of(name: str | None) -> str:
     return "the feature" if name is None else f"feature {shown(name)}"
 
 
-def _plan_output(plan: Plan, name: str | None, feature: Feature, layout: Fields, window: Window | None) -> None:
-    """Add one feature to ``plan``."""
-    # Parameters that overflow in the compute type are errors of the chain: NumPy need not warn of them.
-    with np.errstate(all="ignore"):
-        chain = _chain_of(name_of(name), feature, layout)
-    name = "feature" if name is None else name
-    if feature.is_target and (window is None or window.target_offset is None):
-        raise FeatureError(f"{chain.where} is a target: give open() a window=Window(..., target_offset=...) for it")
-    values = [column.add_to(plan.program) for column in chain.columns]
-    plan.program.output(name=name, type=chain.columns[0].core_type, is_target=feature.is_target, values=values)
-    time = () if window is None else window.shape(feature.is_target)
-    plan.outputs.append(Output(name, value_dtype(chain.type), (*time, *chain.shape)))
-    plan.never_null.extend((column.source, chain.where) for column in chain.columns if column.validity is not None)
+class _Planner:
+    """Adds features to a plan one by one; what they have in common is planned once."""
 
+    def __init__(self, layout: Fields, window: Window | None) -> None:
+        self.plan = Plan([], Program(), [])
+        self._layout = layout
+        self._window = window
+        self._chains: dict[int, Chain] = {}  # of features that were followed, by identity
+        self._nodes: dict[Node, int] = {}  # in the program
 
-def _chain_of(where: str, feature: Feature, layout: Fields) -> Chain:
-    """Follow a feature from its source to its last operation."""
-    if isinstance(feature.source, str):
+    def add_output(self, name: str | None, feature: Feature) -> None:
+        """Add one feature."""
+        # Parameters that overflow in the compute type are errors of the chain: NumPy need not warn of them.
+        with np.errstate(all="ignore"):
+            chain = self._chain_of(name_of(name), feature)
+            chain.finish()
+        self._check(chain, feature)
+        plan, window = self.plan, self._window
+        name = "feature" if name is None else name
+        values = [column.add_to(plan.program, self._nodes) for column in chain.columns]
+        plan.program.output(
+            name=name,
+            type=chain.columns[0].core_type,
+            is_target=feature.is_target,
+            is_cumulative=chain.is_cumulative,
+            values=values,
+        )
+        time = () if window is None else window.shape(feature.is_target)
+        plan.outputs.append(Output(name, value_dtype(chain.type), (*time, *chain.shape)))
+        plan.never_null.extend((field, chain.where) for column in chain.columns for field in column.validity)
+        plan.history = max(plan.history, chain.history)
+
+    def _check(self, chain: Chain, feature: Feature) -> None:
+        if feature.is_target and (self._window is None or self._window.target_offset is None):
+            raise FeatureError(f"{chain.where} is a target: give open() a window=Window(..., target_offset=...) for it")
+        if chain.is_cumulative and self._window is None:
+            raise FeatureError(f"{chain.where}: .cum_sum() adds up the records of a window: give open() a window=")
+        if chain.history > MAX_HISTORY:
+            raise FeatureError(f"{chain.where} depends on {chain.history} records before; the most are 2^20")
+
+    def _chain_of(self, where: str, feature: Feature) -> Chain:
+        """Follow a feature from its source to its last operation."""
+        known = self._chains.get(id(feature))
+        if known is not None:
+            chain = known.copy()
+            chain.where = where
+            return chain
+        chain = self._source_of(where, feature)
+        for operation in feature.operations:
+            if chain.is_cumulative:
+                raise FeatureError(f"{where}: .cum_sum() must be the last operation, not before {operation.name}")
+            if operation.takes_numbers:
+                chain.require_numbers(f".{operation.name}()")
+            operation.plan(chain)
+        self._chains[id(feature)] = chain.copy()
+        return chain
+
+    def _source_of(self, where: str, feature: Feature) -> Chain:
+        if isinstance(feature.source, Combination):
+            return feature.source.plan(where, [self._part_of(where, part) for part in feature.source.parts])
         try:
-            chain = Chain.of_field(where, layout[feature.source])
+            return Chain.of_field(where, self._layout[feature.source])
         except LayoutError as error:
             raise FeatureError(f"{where}: {error}") from None
-    else:
-        chain = Chain.of_parts(where, [_chain_of(where, part, layout) for part in feature.source])
-    for operation in feature.operations:
-        if operation.takes_numbers:
-            chain.require_numbers(operation.name)
-        operation.plan(chain)
-    chain.finish()
-    return chain
+
+    def _part_of(self, where: str, part: Feature | Literal) -> Part:
+        """Follow a part of a combination, whose arithmetic is not rounded in between."""
+        if isinstance(part, Literal):
+            return part
+        chain = self._chain_of(where, part)
+        if chain.is_cumulative:
+            raise FeatureError(f"{where}: .cum_sum() must be the last operation, not part of another feature")
+        return chain

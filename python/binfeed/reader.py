@@ -10,7 +10,8 @@ import numpy as np
 from binfeed._core import Order, default_instruction_set
 from binfeed.batches import Batches, E_co
 from binfeed.errors import checked_keywords, options_of, shown
-from binfeed.features import Feature, as_features
+from binfeed.feature_sets import FeaturesLike, as_features
+from binfeed.features import Feature
 from binfeed.files import Buffer, PathLike, find_sources, warn_of_format
 from binfeed.layout import LayoutLike, as_layout
 from binfeed.numbers import flag, whole
@@ -209,7 +210,7 @@ class Reader(Generic[E_co]):
 def open(
     files: PathLike | Buffer | Iterable[PathLike | Buffer],
     layout: LayoutLike,
-    features: Mapping[str, Feature | str],
+    features: Mapping[str, Feature | str] | list[Feature | str] | list[Feature] | list[str],
     *,
     window: Window | None = None,
 ) -> Reader[dict[str, Array]]: ...
@@ -225,7 +226,7 @@ def open(
 def open(
     files: PathLike | Buffer | Iterable[PathLike | Buffer],
     layout: LayoutLike,
-    features: Mapping[str, Feature | str] | Feature | str | None = None,
+    features: FeaturesLike = None,
     *,
     window: Window | None = None,
 ) -> Reader[Any]: ...
@@ -233,7 +234,7 @@ def open(
 def open(
     files: PathLike | Buffer | Iterable[PathLike | Buffer],
     layout: LayoutLike,
-    features: Mapping[str, Feature | str] | Feature | str | None = None,
+    features: FeaturesLike = None,
     *,
     window: Window | None = None,
 ) -> Reader[Any]:
@@ -246,8 +247,9 @@ def open(
         files: a path, a glob (matches are sorted; ``**`` crosses folders), bytes in memory (``bytes``,
             ``memoryview``, a NumPy array of bytes or of the layout's records), or a list of these, whose order is kept.
         layout: what the bytes are: a :class:`Layout`, or the dtype of one record.
-        features: what comes out: features by name, or one feature for bare arrays. A string stands for the field of
-            that name. Without features, every field comes out as it is, in native byte order.
+        features: what comes out: features by name, a list of features that have a name (that of their field, or of
+            :meth:`Feature.alias`), or one feature for bare arrays. A string stands for the field of that name, or in a
+            list for all that match it. Without features, every field comes out as it is, in native byte order.
         window: make each sample of several consecutive records of a file instead of one: features come out as
             ``[B, window.size, ...]``.
 
@@ -269,7 +271,7 @@ def open(
 def open_with(
     files: PathLike | Buffer | Iterable[PathLike | Buffer],
     layout: LayoutLike,
-    features: Mapping[str, Feature | str] | Feature | str | None,
+    features: FeaturesLike,
     instruction_set: str,
     window: Window | None = None,
 ) -> Reader[Any]:

@@ -54,7 +54,7 @@ class RecordSamples(Samples):
                 footer_bytes=layout.footer_bytes,
                 program=self.plan.program,
                 array_types=[(output.dtype, output.shape) for output in self.plan.outputs],
-                window=core_window(window),
+                window=core_window(window, self.plan.history),
                 instruction_set=instruction_set,
             )
         # Kept, since they may be asked for when the reader is closed.

@@ -8,10 +8,12 @@ The tests compare the compiled decoder with them, for every instruction set. Any
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from binfeed.combinations import Combination, Concat, Literal
 from binfeed.element_types import ElementType, value_dtype
 from binfeed.features import Feature
 from binfeed.layout import Field, Layout
@@ -19,31 +21,38 @@ from binfeed.values import Array, Value, cast, signed_if
 
 
 def decode(records: Array, layout: Layout, features: Mapping[str, Feature]) -> dict[str, Array]:
-    """Decode ``features`` from ``records``, an array of any dtype whose bytes are whole records of ``layout``."""
+    """Decode ``features`` from ``records``, an array of any dtype whose bytes are whole records of ``layout``.
+
+    They are all records of a file: without the first ones, if features depend on as many records before.
+    """
     raw = np.frombuffer(records.tobytes(), np.uint8).reshape(-1, layout.record_bytes)
     with np.errstate(all="ignore"):
-        return {name: feature_values(feature, raw, layout) for name, feature in features.items()}
+        values = {name: feature_value(feature, raw, layout) for name, feature in features.items()}
+        history = max(value.history for value in values.values())
+        return {name: value.array[history:] for name, value in values.items()}
 
 
-def feature_values(feature: Feature, raw: Array, layout: Layout) -> Array:
+def feature_value(feature: Feature, raw: Array, layout: Layout) -> Value:
     """Decode ``feature`` from the bytes ``[N, record_bytes]`` of records, into one row per record."""
-    return _chain_value(feature, raw, layout).array
+    return _rounded(_chain_value(feature, raw, layout))
 
 
-def _chain_value(feature: Feature, raw: Array, layout: Layout) -> Value:
-    if isinstance(feature.source, str):
-        value = _field_value(raw, layout[feature.source])
+def _rounded(value: Value) -> Value:
+    return replace(value, array=cast(value.array, value.result), is_computed=False) if value.is_computed else value
+
+
+def _chain_value(feature: Feature | Literal, raw: Array, layout: Layout) -> Value:
+    if isinstance(feature, Literal):
+        return Value(feature.array[np.newaxis], is_literal=True)
+    if isinstance(feature.source, Combination):
+        parts = [_chain_value(part, raw, layout) for part in feature.source.parts]
+        is_rounded = isinstance(feature.source, Concat)
+        value = feature.source.reference(list(map(_rounded, parts)) if is_rounded else parts)
     else:
-        parts = [_chain_value(part, raw, layout) for part in feature.source]
-        value = Value(
-            np.concatenate([cast(part.array, "float32").reshape(len(raw), -1) for part in parts], axis=1),
-            is_null=np.concatenate(
-                [np.broadcast_to(part.is_null, part.array.shape).reshape(len(raw), -1) for part in parts], axis=1
-            ),
-        )
+        value = _field_value(raw, layout[feature.source])
     for operation in feature.operations:
         value = operation.reference(value)
-    return Value(cast(value.array, value.result), is_null=value.is_null) if value.is_computed else value
+    return value
 
 
 # Fields.

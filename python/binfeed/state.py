@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from binfeed._core import FileSpec
+from binfeed.combinations import Concat
 from binfeed.errors import StateError, shortened, shown
 from binfeed.features import Feature
 from binfeed.files import Source, source_name
@@ -242,6 +243,8 @@ def canonical(value: Any) -> bytes:
     """
     if isinstance(value, np.ndarray):
         return repr((value.shape, value.dtype.str)).encode() + value.tobytes()
+    if isinstance(value, Concat):
+        return canonical(value.parts)
     if dataclasses.is_dataclass(value):
         fields = [getattr(value, field.name) for field in dataclasses.fields(value) if not _is_unused(value, field)]
         return type(value).__name__.encode() + canonical(fields)
@@ -259,8 +262,9 @@ def canonical(value: Any) -> bytes:
 
 
 def _is_unused(value: Any, field: dataclasses.Field[Any]) -> bool:
-    """Whether an attribute says nothing, because only the fields of tables have it."""
-    return "is_of_tables" in field.metadata and getattr(value, field.name) == field.default
+    """Whether an attribute says nothing: because it is a label, or because only the fields of tables have it."""
+    is_default = "is_of_tables" in field.metadata and getattr(value, field.name) == field.default
+    return is_default or "is_label" in field.metadata
 
 
 def _as_int(number: float) -> float:

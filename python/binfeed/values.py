@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from binfeed.element_types import value_dtype
+from binfeed.promotion import compute_type
 
 Array = npt.NDArray[Any]
 
@@ -23,27 +25,39 @@ class Value:
         is_computed: whether they come from arithmetic that is not rounded yet.
         result: the dtype to which arithmetic is rounded in the end.
         is_null: where there is no value, as an array that broadcasts to the shape of ``array``.
+        history: how many records before a record its values depend on: the first values of a file are not valid.
+        is_literal: whether it is a number that is no feature, and so has a single row.
     """
 
     array: Array
     is_computed: bool = False
     result: str = "float32"
     is_null: Array | bool = False
+    history: int = 0
+    is_literal: bool = False
+
+    @property
+    def type(self) -> str:
+        """The type of the values."""
+        return self.array.dtype.name
 
     def replaced(self, array: Array) -> Value:
         """Other values in the same place of the chain."""
-        return Value(array, self.is_computed, self.result, self.is_null)
+        return replace(self, array=array)
+
+    def become(self, array: Array) -> Value:
+        """Other values in the same place of the chain, which need no rounding."""
+        return Value(array, is_null=self.is_null, history=self.history)
 
     def rearranged(self, move: Callable[[Array], Array]) -> Value:
         """The same values, as ``move`` puts them into another shape or order."""
         is_null = move(np.broadcast_to(self.is_null, self.array.shape))
-        return Value(move(self.array), self.is_computed, self.result, is_null)
+        return replace(self, array=move(self.array), is_null=is_null)
 
 
 def compute_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype that arithmetic on values of ``dtype`` computes in."""
-    is_narrow = dtype.itemsize <= 2 or dtype == np.float32
-    return np.dtype(np.float32 if is_narrow else np.float64)
+    return np.dtype(compute_type(dtype.name))
 
 
 def comparable_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -76,3 +90,26 @@ def signed_if(values: Array, bits: int, dtype: str) -> Array:
         sign = np.uint64(1 << (bits - 1))
         return ((values.astype(np.uint64) ^ sign).astype(np.int64) - np.int64(sign.astype(np.int64))).astype(dtype)
     return values.astype(dtype)
+
+
+def along_records(values: Sequence[Value]) -> list[Array]:
+    """Return the arrays of several values with as many axes each, so that they broadcast over a record's shape."""
+    axes = max(value.array.ndim for value in values)
+    return [_with_axes(value.array, axes) for value in values]
+
+
+def null_of(values: Sequence[Value]) -> Array | bool:
+    """Return where at least one of several values is not there, aligned as by :func:`along_records`."""
+    axes = max(value.array.ndim for value in values)
+    nulls = [_with_axes(value.is_null, axes) for value in values if isinstance(value.is_null, np.ndarray)]
+    return reduce(np.logical_or, nulls) if nulls else False
+
+
+def exact(operation: Callable[[Any, Any], Any], x: Array, y: Array) -> Array:
+    """Apply an operation to whole numbers of any size, and limit the results to the range of int64."""
+    results = operation(x.astype(object), y.astype(object))
+    return np.asarray(np.clip(results, -(2**63), 2**63 - 1)).astype(np.int64)
+
+
+def _with_axes(array: Array, axes: int) -> Array:
+    return array.reshape(len(array), *(1,) * (axes - array.ndim), *array.shape[1:])

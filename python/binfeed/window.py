@@ -66,10 +66,13 @@ class Window:
         return () if self.target_size is None else (self.target_size,)
 
 
-def core_window(window: Window | None) -> CoreWindow:
-    """Return the window as the core takes it: None, for samples of one record, is a window of size 1."""
+def core_window(window: Window | None, history: int = 0) -> CoreWindow:
+    """Return the window as the core takes it, with ``history`` more records before it.
+
+    None, for samples of one record, is a window of size 1.
+    """
     if window is None:
-        return CoreWindow(size=1, stride=1, dilation=1, target_offset=0, target_size=0)
+        return CoreWindow(size=1, stride=1, dilation=1, target_offset=0, target_size=0, history=history)
     has_target = window.target_offset is not None
     return CoreWindow(
         size=window.size,
@@ -77,4 +80,5 @@ def core_window(window: Window | None) -> CoreWindow:
         dilation=window.dilation,
         target_offset=window.target_offset or 0,
         target_size=(window.target_size or 1) if has_target else 0,
+        history=history,
     )

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from binfeed import element_types
 from binfeed._core import ColumnDecoder, default_instruction_set
+from binfeed.combinations import Combination, Literal
 from binfeed.errors import DataError, FeatureError, LayoutError, shown
 from binfeed.features import Feature
 from binfeed.layout import Field
-from binfeed.operations import Codes, Fill, IsMissing, Operation
+from binfeed.operations.base import Operation
+from binfeed.operations.comparisons import Fill, IsMissing
+from binfeed.operations.encodings import Codes, Hash, IsIn
 from binfeed.planning import Output, name_of, plan_features
 from binfeed.tables.columns import Array, Block, Column, null_error, rows_of
 from binfeed.tables.schema import Schema
 
 T = TypeVar("T")
+
+#: What makes numbers of text.
+_OfText: TypeAlias = Codes | IsMissing | IsIn | Hash
 
 
 @dataclass(frozen=True)
@@ -33,11 +39,19 @@ class _Text:
 
     number: int
     fill: bytes | None
-    operation: Codes | IsMissing | None
+    operation: _OfText | None
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype(object if self.operation is None else np.int32 if isinstance(self.operation, Codes) else bool)
+        match self.operation:
+            case None:
+                return np.dtype(object)
+            case Codes():
+                return np.dtype(np.int32)
+            case Hash():
+                return np.dtype(np.int64)
+            case _:
+                return np.dtype(bool)
 
     def read(self, block: Block) -> Column:
         column = block[self.number]
@@ -49,9 +63,19 @@ class _Text:
             return column
         if isinstance(self.operation, IsMissing):
             return Column(~column.is_valid())
-        codes, default = dict(self.operation.codes), self.operation.default
-        numbers = np.fromiter((codes.get(value, default) for value in column.values), np.int32, len(column))
-        return Column(numbers, column.valid)
+        made = np.fromiter(map(_function_of(self.operation), column.values), self.dtype, len(column))
+        return Column(made, column.valid)
+
+
+def _function_of(operation: Codes | IsIn | Hash) -> Callable[[bytes | None], int]:
+    """Return what an operation makes of text; of None, which stands for NULL, it makes any number."""
+    if isinstance(operation, Codes):
+        codes, default = dict(operation.codes), operation.default
+        return lambda text: codes.get(text or b"", default)
+    if isinstance(operation, IsIn):
+        keys = set(operation.keys)
+        return lambda text: text in keys
+    return lambda text: operation.bin_of(text or b"")
 
 
 class _FieldsWithText:
@@ -105,6 +129,8 @@ class TableDecoder:
                 numeric[name] = made
                 outputs.append(None)
         plan = plan_features(numeric.get(None, numeric), fields)
+        if plan.history:
+            raise FeatureError("rows of a table have no history: read it into a cache= to use rows before a row")
         self._made = fields.made
         self._never_null = {field.source // 2: where for field, where in plan.never_null}
         names = list(named)
@@ -194,8 +220,8 @@ def for_cache(features: Mapping[str, Feature] | Feature) -> Mapping[str, Feature
 
 def _filled_later(feature: Feature) -> Feature:
     source = feature.source
-    if not isinstance(source, str):
-        source = tuple(_filled_later(part) for part in source)
+    if isinstance(source, Combination):
+        source = source.with_parts(part if isinstance(part, Literal) else _filled_later(part) for part in source.parts)
     operations = feature.operations
     match operations:
         case [Fill(value=bytes() as value), Codes() as codes, *rest]:
@@ -206,14 +232,17 @@ def _filled_later(feature: Feature) -> Feature:
 
 def _without_text(where: str, feature: Feature, fields: _FieldsWithText, schema: Schema) -> Feature | _Text:
     """Return a feature that reads no text, or the text that the feature is."""
-    if not isinstance(feature.source, str):
+    if isinstance(feature.source, Combination):
         parts = []
-        for part in feature.source:
-            made = _without_text(where, part, fields, schema)
+        for part in feature.source.parts:
+            made = part if isinstance(part, Literal) else _without_text(where, part, fields, schema)
             if isinstance(made, _Text):
-                raise FeatureError(f"{where}: column {shown(_root(part))} is text, which .concat() does not take")
+                raise FeatureError(
+                    f"{where}: column {shown(_root(part))} is text, which {feature.source.written} does not take; "
+                    ".codes({...}) makes numbers of it"
+                )
             parts.append(made)
-        return replace(feature, source=tuple(parts))
+        return replace(feature, source=feature.source.with_parts(parts))
     try:
         if not schema.is_text(feature.source):
             return feature
@@ -226,7 +255,7 @@ def _without_text(where: str, feature: Feature, fields: _FieldsWithText, schema:
             if not isinstance(operation.value, bytes):
                 raise FeatureError(f"{where}: column {shown(feature.source)} is text: .{operation!r} must give text")
             fill = operation.value if fill is None else fill
-        elif isinstance(operation, Codes | IsMissing):
+        elif isinstance(operation, Codes | IsMissing | IsIn | Hash):
             _check_text(where, feature.source, operation)
             source = fields.add(_Text(number, fill, operation), feature.source)
             return replace(feature, source=source, operations=feature.operations[k + 1 :])
@@ -241,14 +270,16 @@ def _without_text(where: str, feature: Feature, fields: _FieldsWithText, schema:
 def _check_text(where: str, column: str, operation: Operation) -> None:
     if isinstance(operation, IsMissing) and operation.missing is not None:
         raise FeatureError(f"{where}: column {shown(column)} is text: .{operation!r} has a number")
-    if isinstance(operation, Codes):
-        numbers = [key for key, _ in operation.codes if not isinstance(key, bytes)]
-        if numbers:
-            raise FeatureError(f"{where}: {shown(numbers[0])} in .codes() is not text, but column {shown(column)} is")
+    keys = [key for key, _ in operation.codes] if isinstance(operation, Codes) else []
+    numbers = [key for key in getattr(operation, "keys", keys) if not isinstance(key, bytes)]
+    if numbers:
+        raise FeatureError(
+            f"{where}: {shown(numbers[0])} in .{operation.name}() is not text, but column {shown(column)} is"
+        )
 
 
 def _root(feature: Feature) -> str:
-    return feature.source if isinstance(feature.source, str) else _root(feature.source[0])
+    return feature.source if isinstance(feature.source, str) else _root(feature.source.parts[0])
 
 
 def _fields_of(features: Iterable[Feature], fields: _FieldsWithText) -> Iterable[Field]:
@@ -256,4 +287,4 @@ def _fields_of(features: Iterable[Feature], fields: _FieldsWithText) -> Iterable
         if isinstance(feature.source, str):
             yield fields[feature.source]
         else:
-            yield from _fields_of(feature.source, fields)
+            yield from _fields_of((part for part in feature.source.parts if isinstance(part, Feature)), fields)

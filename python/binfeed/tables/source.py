@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, overload
 
 from binfeed._core import default_instruction_set
 from binfeed.errors import DataError, checked_keywords, options_of, shown, suggestion
-from binfeed.features import Feature, as_features
+from binfeed.feature_sets import FeaturesLike, as_features
+from binfeed.features import Feature
 from binfeed.layout import LayoutLike
 from binfeed.numbers import flag, non_negative, positive
 from binfeed.reader import Reader
@@ -26,7 +27,6 @@ from binfeed.tables.stream import Table
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Features = Mapping[str, "Feature | str"] | Feature | str | None
 #: A URI, or a function that connects.
 Connectable = str | Callable[[], Any]
 
@@ -97,7 +97,7 @@ def make_table(
 def from_sql(
     query: str,
     connection: Connectable,
-    features: Features = None,
+    features: FeaturesLike = None,
     *,
     cache: None = None,
     refresh: bool = False,
@@ -107,7 +107,7 @@ def from_sql(
 def from_sql(
     query: str,
     connection: Connectable,
-    features: Features = None,
+    features: FeaturesLike = None,
     *,
     cache: str | os.PathLike[str],
     refresh: bool = False,
@@ -118,7 +118,7 @@ def from_sql(
 def from_sql(
     query: str,
     connection: Connectable,
-    features: Features = None,
+    features: FeaturesLike = None,
     *,
     cache: str | os.PathLike[str] | None = None,
     refresh: bool = False,

@@ -13,7 +13,8 @@ from typing import Any
 import tensorflow as tf
 
 from binfeed.errors import DataError, LayoutError, checked_keywords
-from binfeed.features import Feature, as_features
+from binfeed.feature_sets import FeaturesLike, as_features
+from binfeed.features import Feature
 from binfeed.layout import Layout, LayoutLike, as_layout, framed
 from binfeed.numbers import flag, non_negative, positive
 from binfeed.planning import plan_features
@@ -29,7 +30,7 @@ from binfeed.tensorflow.plan import plan_bytes
 def decode(
     records: tf.Tensor,
     layout: LayoutLike,
-    features: Mapping[str, Feature | str] | Feature | str | None = None,
+    features: FeaturesLike = None,
     *,
     many: bool = False,
 ) -> Any:
@@ -112,7 +113,7 @@ class FixedLengthRecordDataset(tf.data.FixedLengthRecordDataset):  # type: ignor
         name: str | None = None,
         *,
         layout: LayoutLike | None = None,
-        features: Mapping[str, Feature | str] | Feature | str | None = None,
+        features: FeaturesLike = None,
         batch_size: int = 256,
     ) -> Any:
         if layout is None:
@@ -156,9 +157,7 @@ def _frame_bytes(name: str, asked: int | None, of_layout: int) -> int:
     return count
 
 
-def _open(
-    filenames: Any, layout: Layout, features: Mapping[str, Feature | str] | Feature | str | None
-) -> Reader[Any] | None:
+def _open(filenames: Any, layout: Layout, features: FeaturesLike) -> Reader[Any] | None:
     """Open the files; return None if their names are not known yet, or if a reader cannot read them."""
     if isinstance(filenames, tf.data.Dataset):
         return None

@@ -27,7 +27,7 @@ def plan_bytes(
         record_bytes=layout.record_bytes,
         header_bytes=layout.header_bytes,
         footer_bytes=layout.footer_bytes,
-        window=core_window(window),
+        window=core_window(window, plan.history),
         program=plan.program,
         arrays=[_array_spec(output) for output in plan.outputs],
         schedule=schedule,

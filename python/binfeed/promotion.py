@@ -1,0 +1,80 @@
+"""Promotion: the types in which values compute, and in which values of two types meet. This is the one home of the rule.
+
+- Two integers (a bool counts as one) are added, subtracted, multiplied and divided with ``//`` and ``%`` exactly. The
+  result is int64, limited to its range: what lies outside becomes the nearest bound.
+- All other arithmetic is in floating point: in float32 for bools, integers of up to 16 bits and floats of up to 32 bits,
+  in float64 for wider integers and float64; of two values, in the wider of these.
+- Values that are compared or chosen, rather than computed with, meet in the smallest type that holds both. An integer
+  and a float meet in the type in which they would compute.
+- A number or an array that is not a feature, a *literal*, is an integer or a float, of no certain size. It takes the type
+  of the features that it meets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from binfeed.element_types import OUTPUT_TYPES
+
+#: Types whose arithmetic is in float32, which holds all of their values exactly.
+_NARROW = ("bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32")
+_FLOAT_BITS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
+
+Literals = Sequence[npt.NDArray[Any]]
+
+
+def is_integer(type_: str) -> bool:
+    """Whether values count as integers in arithmetic and comparisons: those of integer types, and bools."""
+    return type_ in OUTPUT_TYPES and "float" not in type_
+
+
+def compute_type(*types: str) -> str:
+    """Return the floating type that arithmetic on values of these types computes in."""
+    return "float32" if all(type_ in _NARROW for type_ in types) else "float64"
+
+
+def common_float(*types: str) -> str:
+    """Return the smallest floating type that holds the values of several."""
+    return reduce(_wider_float, types)
+
+
+def are_integers(types: Sequence[str], literals: Literals) -> bool:
+    """Whether all features, by their types, and all literals count as integers."""
+    return all(map(is_integer, types)) and all(literal.dtype.kind in "biu" for literal in literals)
+
+
+def meeting(types: Sequence[str], literals: Literals, *, is_computing: bool) -> tuple[str, bool] | None:
+    """Return the type in which features of some types and literals meet, and whether they are to be rounded later.
+
+    None says that no integer type holds all of them. ``is_computing`` says whether a feature comes from arithmetic that
+    is not rounded yet.
+    """
+    if not are_integers(types, literals):
+        is_mixed = is_computing or any(map(is_integer, types))
+        return (compute_type(*types) if is_mixed else common_float(*types) if types else "float32"), is_mixed
+    if not types:
+        return ("bool" if all(literal.dtype == bool for literal in literals) else "int64"), False
+    common: np.dtype[Any] = reduce(np.promote_types, map(np.dtype, types))
+    bounds = [bound for literal in literals if literal.size for bound in (literal.min().item(), literal.max().item())]
+    if not all(_holds(common, bound) for bound in bounds):
+        common = reduce(np.promote_types, map(np.min_scalar_type, bounds), common)
+    return (common.name, False) if common.kind in "biu" else None
+
+
+def _holds(dtype: np.dtype[Any], number: int) -> bool:
+    """Whether an integer dtype, or bool, holds a whole number."""
+    if dtype.kind not in "iu":
+        return isinstance(number, bool)
+    return bool(np.iinfo(dtype).min <= number <= np.iinfo(dtype).max)
+
+
+def _wider_float(a: str, b: str) -> str:
+    if a == b:
+        return a
+    wider = max(a, b, key=_FLOAT_BITS.__getitem__)
+    return wider if _FLOAT_BITS[wider] > 16 else "float32"

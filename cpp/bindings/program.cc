@@ -12,6 +12,7 @@
 #include "bindings.h"
 #include "binfeed/checked.h"
 #include "hashing.h"
+#include "listing.h"
 
 namespace py = pybind11;
 
@@ -197,6 +198,8 @@ void register_program(py::module_& module) {
       .def("one_hot", &one_hot, py::arg("value"), py::arg("depth"))
       .def("multi_hot", &multi_hot, py::arg("value"), py::arg("group"), py::arg("depth"))
       .def("bucketize", &bucketize, py::arg("value"), py::arg("edges"))
+      .def("listed_steps", &listed_steps)
+      .def("listed_outputs", &listed_outputs)
       .def("output", &output, py::kw_only(), py::arg("name"), py::arg("type"), py::arg("is_target"),
            py::arg("is_cumulative"), py::arg("values"));
 }

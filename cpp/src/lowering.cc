@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "binfeed/checked.h"
-#include "binfeed/program_bytes.h"
+#include "quotient.h"
 
 namespace binfeed {
 namespace {
@@ -28,30 +28,6 @@ std::optional<Arithmetic> fused(Arithmetic first, Arithmetic second) {
   return std::nullopt;
 }
 
-// For each step, the number of the first one that makes the same value: what outputs have in common is computed once.
-std::vector<std::uint32_t> first_equals(const std::vector<Step>& steps, const std::vector<ValueShape>& shapes) {
-  // Longer steps are rarely equal, and comparing them takes memory.
-  constexpr std::size_t kMaxKeyBytes = 1 << 16;
-  std::map<std::string, std::uint32_t> known;
-  std::vector<std::uint32_t> firsts;
-  for (std::uint32_t number = 0; number < steps.size(); ++number) {
-    const Operation& operation = steps[number].operation;
-    std::vector<std::uint32_t> inputs;
-    for (const std::uint32_t input : steps[number].inputs) inputs.push_back(firsts[input]);
-    const auto* cast = std::get_if<Cast>(&operation);
-    if (cast != nullptr && shapes[inputs[0]].type == cast->type) {
-      firsts.push_back(inputs[0]);
-      continue;
-    }
-    const auto* load = std::get_if<Load>(&operation);
-    const auto* constant = std::get_if<Constant>(&operation);
-    const bool is_long = (load != nullptr && load->offsets.size() > kMaxKeyBytes / sizeof(std::uint32_t)) ||
-                         (constant != nullptr && constant->words.size() > kMaxKeyBytes / sizeof(std::uint64_t));
-    firsts.push_back(is_long ? number : known.emplace(to_bytes(Step{operation, inputs}), number).first->second);
-  }
-  return firsts;
-}
-
 }  // namespace
 
 Lowering::Lowering(std::span<const std::size_t> source_bytes, const Program& program,
@@ -61,7 +37,7 @@ Lowering::Lowering(std::span<const std::size_t> source_bytes, const Program& pro
       steps_(program.steps),
       kernels_(kernels),
       shapes_(infer(program)),
-      firsts_(first_equals(program.steps, shapes_)),
+      firsts_(first_equals(program, shapes_)),
       uses_(steps_.size()),
       user_(steps_.size()),
       slots_(steps_.size()),
@@ -147,12 +123,41 @@ WithConstant Lowering::with_constant(std::size_t number) const {
 bool Lowering::is_left_to_its_user(std::size_t number) const {
   const auto user = only_user_of(number);
   if (!user || input_of(*user) != number) return false;
-  const WithConstant first = with_constant(number);
-  if (!first) return false;
-  if (const WithConstant next = with_constant(*user)) return fused(first.arithmetic, next.arithmetic).has_value();
   // Arithmetic in float64 can also round its results to float32.
   const auto* cast = std::get_if<Cast>(&steps_[*user].operation);
-  return cast != nullptr && cast->type == ElementType::kFloat32 && shapes_[number].type == ElementType::kFloat64;
+  if (cast != nullptr) return cast->type == ElementType::kFloat32 && can_round(number);
+  const WithConstant first = with_constant(number);
+  if (!first) return factor_after(number).has_value();
+  const WithConstant next = with_constant(*user);
+  return next && fused(first.arithmetic, next.arithmetic).has_value();
+}
+
+// What a sum or difference of two values is multiplied by in the same pass.
+std::optional<double> Lowering::factor_after(std::size_t number) const {
+  const auto* combine = std::get_if<Combine>(&steps_[number].operation);
+  const auto user = only_user_of(number);
+  if (combine == nullptr || !user || with_constant(number)) return std::nullopt;
+  const bool is_sum = combine->combination == Combination::kAdd || combine->combination == Combination::kSubtract;
+  const auto [a, b] = operand_types(combine->combination, number);
+  WithConstant next = with_constant(*user);
+  if (!is_sum || a != b || kernels_.scaled[0][index_of(a)].to_float == nullptr || next.operand.size() != 1)
+    return std::nullopt;
+  // The product may be left to a sum in its turn.
+  const auto after = only_user_of(*user);
+  if (after && next.arithmetic == Arithmetic::kMultiply && with_constant(*after).arithmetic == Arithmetic::kAdd &&
+      with_constant(*after))
+    return std::nullopt;
+  const bool is_product =
+      next.arithmetic == Arithmetic::kMultiply ||
+      (next.arithmetic == Arithmetic::kDivide && invert_powers_of_two(shapes_[*user].type, next.operand));
+  return is_product ? std::optional(next.operand[0]) : std::nullopt;
+}
+
+// Whether a step can round its results to float32 in the same pass.
+bool Lowering::can_round(std::size_t number) const {
+  const auto* combine = std::get_if<Combine>(&steps_[number].operation);
+  return combine != nullptr && shapes_[number].type == ElementType::kFloat64 &&
+         kernels_.combine_to_float[static_cast<std::size_t>(combine->combination)] != nullptr;
 }
 
 void Lowering::lower(std::size_t number) {

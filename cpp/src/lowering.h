@@ -78,6 +78,8 @@ class Lowering {
   std::optional<std::size_t> only_user_of(std::size_t number) const;
   WithConstant with_constant(std::size_t number) const;
   bool is_left_to_its_user(std::size_t number) const;
+  bool can_round(std::size_t number) const;
+  std::optional<double> factor_after(std::size_t number) const;
   void lower(std::size_t number);
 
   // Places and passes (lowering.cc).
@@ -142,6 +144,8 @@ class Lowering {
   void gather(const Load& load);
   void gather_elements(std::vector<std::uint32_t> offsets, std::size_t bytes);
   void compute(std::size_t number, ElementType to);
+  void combine(std::size_t number, ElementType to);
+  void combine_scaled(std::size_t number, double factor, ElementType to);
   template <typename C, typename Loop>
   void add_arithmetic(Loop loop, ElementType to, const std::vector<double>& a, const std::vector<double>& b,
                       bool is_per_element);

@@ -109,7 +109,7 @@ void Lowering::lower(const Constant& constant, std::size_t) {
 void Lowering::lower(const Cast& cast, std::size_t number) {
   const std::size_t input = input_of(number);
   if (is_left_to_its_user(input)) {
-    compute(input, ElementType::kFloat32);
+    combine(input, ElementType::kFloat32);
   } else {
     cast_to(cast.type);
   }
@@ -181,12 +181,19 @@ void Lowering::compute(std::size_t number, ElementType to) {
   std::vector<double> second;
   if (is_left_to_its_user(input)) {
     auto before = with_constant(input);
+    if (!before) {
+      combine_scaled(input, *factor_after(input), to);
+      return;
+    }
     second = std::exchange(first, std::move(before.operand));
     arithmetic = before.arithmetic == kernels::Arithmetic::kMultiply ? kernels::Arithmetic::kMultiplyAdd
                                                                      : kernels::Arithmetic::kSubtractDivide;
     input = input_of(input);
   }
   value_ = values_[input];
+  if (arithmetic == kernels::Arithmetic::kDivide && invert_powers_of_two(compute_type(value_.type), first)) {
+    arithmetic = kernels::Arithmetic::kMultiply;
+  }
   const std::size_t count = std::max(first.size(), second.size());
   // Kernels take operands that are all single or all per element.
   for (auto* operands : {&first, &second}) {
@@ -245,20 +252,34 @@ void Lowering::add_joint_pass(std::function<void(const Block&)> loop, std::span<
   become(to);
 }
 
-void Lowering::lower(const Combine& combine, std::size_t number) {
-  const ElementType to = shapes_[number].type;
+void Lowering::lower(const Combine&, std::size_t number) { combine(number, shapes_[number].type); }
+
+// Adds the pass of a combination; only arithmetic in float64 may have another type than its step, float32.
+void Lowering::combine(std::size_t number, ElementType to) {
   if (with_constant(number)) {
     compute(number, to);
     return;
   }
-  const auto [a, b] = operand_types(combine.combination, number);
+  const Combination combination = std::get<Combine>(steps_[number].operation).combination;
+  const auto [a, b] = operand_types(combination, number);
   const std::array<Value, 2> values{operand_as(input_of(number, 0), a), operand_as(input_of(number, 1), b)};
-  const auto k = static_cast<std::size_t>(combine.combination);
-  const auto loop =
-      a == b ? kernels_.combine[k][index_of(a)] : kernels_.combine_mixed[k][a == ElementType::kUint64 ? 1 : 0];
+  const auto k = static_cast<std::size_t>(combination);
+  const bool is_rounded = to != shapes_[number].type;
+  const auto loop = is_rounded ? kernels_.combine_to_float[k]
+                    : a == b   ? kernels_.combine[k][index_of(a)]
+                               : kernels_.combine_mixed[k][a == ElementType::kUint64 ? 1 : 0];
   require_loop(loop != nullptr);
   add_joint_pass(loop, values, is_half(to) ? ElementType::kFloat32 : to, shapes_[number].elements);
   cast_to(to);
+}
+
+void Lowering::combine_scaled(std::size_t number, double factor, ElementType to) {
+  const Combination combination = std::get<Combine>(steps_[number].operation).combination;
+  const ElementType type = operand_types(combination, number).first;
+  const std::array<Value, 2> values{operand_as(input_of(number, 0), type), operand_as(input_of(number, 1), type)};
+  const auto [to_compute, to_float] = kernels_.scaled[combination == Combination::kSubtract ? 1 : 0][index_of(type)];
+  const auto loop = to == ElementType::kFloat32 ? to_float : to_compute;
+  add_joint_pass([loop, factor](const Block& block) { loop(block, factor); }, values, to, shapes_[number].elements);
 }
 
 // The types in which two values are combined: the same one, or int64 and uint64.

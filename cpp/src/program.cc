@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <span>
 
 #include "binfeed/checked.h"
+#include "binfeed/program_bytes.h"
 
 namespace binfeed {
 namespace {
@@ -230,6 +232,30 @@ std::vector<ValueShape> infer(const Program& program) {
     }
   }
   return shapes;
+}
+
+std::vector<std::uint32_t> first_equals(const Program& program, const std::vector<ValueShape>& shapes) {
+  const std::vector<Step>& steps = program.steps;
+  // Longer steps are rarely equal, and comparing them takes memory.
+  constexpr std::size_t kMaxKeyBytes = 1 << 16;
+  std::map<std::string, std::uint32_t> known;
+  std::vector<std::uint32_t> firsts;
+  for (std::uint32_t number = 0; number < steps.size(); ++number) {
+    const Operation& operation = steps[number].operation;
+    std::vector<std::uint32_t> inputs;
+    for (const std::uint32_t input : steps[number].inputs) inputs.push_back(firsts[input]);
+    const auto* cast = std::get_if<Cast>(&operation);
+    if (cast != nullptr && shapes[inputs[0]].type == cast->type) {
+      firsts.push_back(inputs[0]);
+      continue;
+    }
+    const auto* load = std::get_if<Load>(&operation);
+    const auto* constant = std::get_if<Constant>(&operation);
+    const bool is_long = (load != nullptr && load->offsets.size() > kMaxKeyBytes / sizeof(std::uint32_t)) ||
+                         (constant != nullptr && constant->words.size() > kMaxKeyBytes / sizeof(std::uint64_t));
+    firsts.push_back(is_long ? number : known.emplace(to_bytes(Step{operation, inputs}), number).first->second);
+  }
+  return firsts;
 }
 
 std::vector<std::size_t> all_outputs(const Program& program) {

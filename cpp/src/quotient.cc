@@ -1,7 +1,9 @@
 #include "quotient.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -45,6 +47,19 @@ std::optional<Arithmetic> as_quotient(Arithmetic arithmetic, ElementType type, c
     divisors.push_back(1 / static_cast<float>(divisors[i]));
   }
   return is_divide ? Arithmetic::kQuotient : Arithmetic::kSubtractQuotient;
+}
+
+bool invert_powers_of_two(ElementType compute, std::vector<double>& divisors) {
+  const double least =
+      compute == ElementType::kFloat32 ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
+  const bool are_powers = std::ranges::all_of(divisors, [&](double divisor) {
+    int exponent = 0;
+    return std::fabs(std::frexp(divisor, &exponent)) == 0.5 && std::fabs(divisor) >= least &&
+           std::fabs(1 / divisor) >= least;
+  });
+  if (!are_powers) return false;
+  for (double& divisor : divisors) divisor = 1 / divisor;
+  return true;
 }
 
 }  // namespace binfeed

@@ -13,4 +13,7 @@ namespace binfeed {
 std::optional<kernels::Arithmetic> as_quotient(kernels::Arithmetic arithmetic, ElementType type,
                                                const std::vector<double>& subtracted, std::vector<double>& divisors);
 
+// Replaces divisors by their inverses if all are powers of two that have one, so that multiplying gives the same bits.
+bool invert_powers_of_two(ElementType compute, std::vector<double>& divisors);
+
 }  // namespace binfeed

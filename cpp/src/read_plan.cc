@@ -27,13 +27,9 @@ constexpr std::nullptr_t kNames = nullptr;
 template <>
 constexpr auto kNames<Packing> = std::to_array<std::string_view>({"none", "low first", "high first", "wfdb212"});
 template <>
-constexpr auto kNames<Function> =
-    std::to_array<std::string_view>({"sqrt", "exp", "log", "log2", "log10", "log1p", "sin", "cos", "tanh", "abs",
-                                     "sign", "floor", "ceil", "round", "invert"});
+constexpr auto kNames<Function> = kFunctionNames;
 template <>
-constexpr auto kNames<Combination> =
-    std::to_array<std::string_view>({"add", "subtract", "multiply", "floor_divide", "remainder", "divide", "power",
-                                     "minimum", "maximum", "equal", "less", "less_equal", "and", "or", "xor"});
+constexpr auto kNames<Combination> = kCombinationNames;
 template <>
 constexpr auto kNames<Shuffle> = std::to_array<std::string_view>({"none", "global", "block"});
 template <>
@@ -42,8 +38,7 @@ constexpr auto kNames<ElementType> = [] {
   for (std::size_t i = 0; i < kElementTypes; ++i) names[i] = element_name(static_cast<ElementType>(i));
   return names;
 }();
-static_assert(kNames<Packing>.size() == kPackings && kNames<Shuffle>.size() == kShuffles &&
-              kNames<Function>.size() == kFunctions && kNames<Combination>.size() == kCombinations);
+static_assert(kNames<Packing>.size() == kPackings && kNames<Shuffle>.size() == kShuffles);
 
 // What is written and read, field by field: each struct is described once, for both directions.
 template <typename Archive>

@@ -49,6 +49,11 @@ class Reader(Generic[E_co]):
         """The structure of a sample, with the dtype and shape of each array: without the batch axis."""
         return self._samples.unflatten(ArraySpec(output.dtype, output.shape) for output in self._samples.outputs)
 
+    @property
+    def plan(self) -> str:
+        """How records become features, step by step: what features have in common is computed once. Print it."""
+        return self._samples.listing
+
     def __len__(self) -> int:
         return len(self._samples)
 

@@ -10,6 +10,7 @@ from binfeed.errors import FeatureError
 from binfeed.features import Feature
 from binfeed.files import Source, explained
 from binfeed.layout import Layout
+from binfeed.listing import listed
 from binfeed.planning import Output, plan_features
 from binfeed.samples import Array, Samples
 from binfeed.state import Identity
@@ -103,6 +104,10 @@ class RecordSamples(Samples):
 
     def identities(self) -> Sequence[Identity]:
         return [Identity(self.layout, self._features, self.window, self.sources, self.files)]
+
+    @property
+    def listing(self) -> str:
+        return listed(self.plan, self.layout)
 
     def close(self) -> None:
         self._core.close()

@@ -64,6 +64,11 @@ class Samples(ABC):
     def identities(self) -> Sequence[Identity]:
         """Return what determines the samples, for each of :meth:`parts`."""
 
+    @property
+    @abstractmethod
+    def listing(self) -> str:
+        """How records become the arrays of a batch, step by step."""
+
     @abstractmethod
     def close(self) -> None:
         """Unmap the files."""
@@ -125,6 +130,10 @@ class ZippedSamples(Samples):
 
     def identities(self) -> Sequence[Identity]:
         return [identity for member in self._members for identity in member.identities()]
+
+    @property
+    def listing(self) -> str:
+        return "\n\n".join(member.listing for member in self._members)
 
     def close(self) -> None:
         for member in self._members:

@@ -1,8 +1,10 @@
 // What is done to single values, and to pairs of them.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace binfeed {
 
@@ -25,7 +27,11 @@ enum class Function : std::uint8_t {
   kRound,   // to the nearest whole number, ties to even
   kInvert,  // each bit of an integer; true and false
 };
-inline constexpr std::size_t kFunctions = 15;
+inline constexpr auto kFunctionNames =
+    std::to_array<std::string_view>({"sqrt", "exp", "log", "log2", "log10", "log1p", "sin", "cos", "tanh", "abs",
+                                     "sign", "floor", "ceil", "round", "invert"});
+inline constexpr std::size_t kFunctions = kFunctionNames.size();
+static_assert(kFunctions == static_cast<std::size_t>(Function::kInvert) + 1);
 constexpr bool is_in_compute_type(Function function) { return function <= Function::kTanh; }
 
 // Combinations of two values.
@@ -52,7 +58,11 @@ enum class Combination : std::uint8_t {
   kOr,
   kXor,
 };
-inline constexpr std::size_t kCombinations = 15;
+inline constexpr auto kCombinationNames =
+    std::to_array<std::string_view>({"add", "subtract", "multiply", "floor_divide", "remainder", "divide", "power",
+                                     "minimum", "maximum", "equal", "less", "less_equal", "and", "or", "xor"});
+inline constexpr std::size_t kCombinations = kCombinationNames.size();
+static_assert(kCombinations == static_cast<std::size_t>(Combination::kXor) + 1);
 constexpr bool is_exact_on_integers(Combination combination) { return combination <= Combination::kRemainder; }
 constexpr bool is_arithmetic(Combination combination) { return combination <= Combination::kPower; }
 constexpr bool is_comparison(Combination combination) {

@@ -197,6 +197,9 @@ struct ValueShape {
 // their arguments fit, and all outputs are made of values of their type.
 std::vector<ValueShape> infer(const Program& program);
 
+// For each step, the number of the first one that makes the same value: what outputs have in common is computed once.
+std::vector<std::uint32_t> first_equals(const Program& program, const std::vector<ValueShape>& shapes);
+
 // The numbers of all outputs.
 std::vector<std::size_t> all_outputs(const Program& program);
 

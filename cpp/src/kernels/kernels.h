@@ -72,6 +72,7 @@ using WithWords = void (*)(const Block&, std::uint64_t a, std::uint64_t b);
 // Replaces the values of records whose other input is 0 by `words`: one, or one per element of the record.
 using Replace = void (*)(const Block&, const std::uint64_t* words, bool is_per_element);
 using TakeBits = void (*)(const Block&, BitField field);
+using Scale = void (*)(const Block&, double factor);
 using Spread = void (*)(const Block&, std::size_t depth);
 using SpreadGroups = void (*)(const Block&, std::size_t group, std::size_t depth);
 // The edges are words of the source's type.
@@ -94,6 +95,12 @@ struct ArithmeticLoops {
   DoubleArithmetic in_double_to_float;  // rounded to float32 on the way out
 };
 
+// The loops of a sum or difference that is multiplied.
+struct ScaledLoops {
+  Scale to_compute;  // to the compute type
+  Scale to_float;    // rounded to float32 on the way out
+};
+
 // The loops of one instruction set. A null pointer stands for a combination that needs more than one pass, or never
 // occurs.
 struct Kernels {
@@ -113,6 +120,10 @@ struct Kernels {
   // [combination][type of both inputs], and for one int64 and one uint64 [combination][whether the first is uint64].
   std::array<std::array<Convert, kOutputTypes>, kCombinations> combine;
   std::array<std::array<Convert, 2>, kCombinations> combine_mixed;
+  // [whether a difference, else a sum][type of both inputs]: (a + b) * factor in the compute type.
+  std::array<std::array<ScaledLoops, kOutputTypes>, 2> scaled;
+  // [combination]: arithmetic on float64, rounded to float32 on the way out.
+  std::array<Convert, kCombinations> combine_to_float;
   // [log2 of the width of a value]
   std::array<Convert, 4> choose;
   std::array<WithWord, 4> fill_first;

@@ -12,7 +12,6 @@ from binfeed.errors import FeatureError, shown
 from binfeed.features import Feature, as_feature, field
 from binfeed.layout import UNNAMED, Fields, is_name
 
-
 #: The forms in which features are asked for.
 FeaturesLike: TypeAlias = (
     Mapping[str, Feature | str] | list[Feature | str] | list[Feature] | list[str] | Feature | str | None
@@ -73,8 +72,8 @@ def _single(where: str, feature: Feature, layout: Fields) -> Feature:
     found = _expanded(feature, layout)
     if len(found) > 1:
         raise FeatureError(
-            f"{where}: {feature!r} stands for {len(found)} fields: put them side by side with bf.concat(*bf.fields(...)), "
-            "or into a list of features"
+            f"{where}: {feature!r} stands for {len(found)} fields: put them side by side with "
+            "bf.concat(*bf.fields(...)), or into a list of features"
         )
     return found[0]
 

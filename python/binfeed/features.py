@@ -69,8 +69,8 @@ class Feature(Operators):
     def _then(self, operation: Operation) -> Feature:
         return replace(self, operations=(*self.operations, operation), name=None)
 
-    @staticmethod
-    def _of(combination: Combination) -> Feature:
+    @classmethod
+    def _of(cls, combination: Combination) -> Feature:
         if any(isinstance(part, Feature) and part.is_target for part in combination.parts):
             raise FeatureError(f"{combination!r} takes features of the same records: write (...).target()")
         return Feature(combination)
@@ -292,7 +292,7 @@ class Feature(Operators):
 
     @checked_keywords
     def multi_hot(self, depth: int) -> Feature:
-        """Turn the last axis, of indices, into ``depth`` values: 1.0 at each of the indices and 0.0 elsewhere, as float32.
+        """Turn the last axis, of indices, into ``depth`` values: 1.0 at each of the indices, else 0.0, as float32.
 
         A value that is not an index of the new axis has no effect.
 

@@ -1,13 +1,14 @@
-"""Promotion: the types in which values compute, and in which values of two types meet. This is the one home of the rule.
+"""Promotion: the types in which values compute, and in which values of two types meet.
 
 - Two integers (a bool counts as one) are added, subtracted, multiplied and divided with ``//`` and ``%`` exactly. The
-  result is int64, limited to its range: what lies outside becomes the nearest bound.
-- All other arithmetic is in floating point: in float32 for bools, integers of up to 16 bits and floats of up to 32 bits,
-  in float64 for wider integers and float64; of two values, in the wider of these.
+  result is int64, limited to its range: what lies outside becomes the nearest bound. An integer divided by zero, or
+  its remainder, is 0.
+- All other arithmetic is in floating point: in float32 for bools, integers of up to 16 bits and floats of up to 32
+  bits, in float64 for wider integers and float64; of two values, in the wider of these.
 - Values that are compared or chosen, rather than computed with, meet in the smallest type that holds both. An integer
   and a float meet in the type in which they would compute.
-- A number or an array that is not a feature, a *literal*, is an integer or a float, of no certain size. It takes the type
-  of the features that it meets.
+- A number or an array that is not a feature, a *literal*, is an integer or a float, of no certain size. It takes the
+  type of the features that it meets.
 """
 
 from __future__ import annotations

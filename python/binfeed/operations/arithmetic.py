@@ -42,7 +42,7 @@ class Scale(Arithmetic):
         return f"scale({shown_numbers(self.factor)}{offset})"
 
     def computed(self, x: Array, dtype: np.dtype[Any]) -> Array:
-        product = x * self.factor.astype(dtype)
+        product: Array = x * self.factor.astype(dtype)
         return product if self.offset is None else product + self.offset.astype(dtype)
 
     def plan(self, chain: Chain) -> None:
@@ -62,7 +62,8 @@ class Divide(Arithmetic):
         return f"div({shown_numbers(self.by)})"
 
     def computed(self, x: Array, dtype: np.dtype[Any]) -> Array:
-        return x / self.by.astype(dtype)
+        quotient: Array = x / self.by.astype(dtype)
+        return quotient
 
     def plan(self, chain: Chain) -> None:
         chain.compute(repr(self), Combination.DIVIDE, self.by)
@@ -80,7 +81,8 @@ class Standardize(Arithmetic):
         return f"standardize({shown_numbers(self.mean)}, {shown_numbers(self.std)})"
 
     def computed(self, x: Array, dtype: np.dtype[Any]) -> Array:
-        return (x - self.mean.astype(dtype)) / self.std.astype(dtype)
+        standardized: Array = (x - self.mean.astype(dtype)) / self.std.astype(dtype)
+        return standardized
 
     def plan(self, chain: Chain) -> None:
         chain.compute(repr(self), Combination.SUBTRACT, self.mean)
@@ -100,7 +102,8 @@ class MinMax(Arithmetic):
 
     def computed(self, x: Array, dtype: np.dtype[Any]) -> Array:
         low, high = self.low.astype(dtype), self.high.astype(dtype)
-        return (x - low) / (high - low)
+        scaled: Array = (x - low) / (high - low)
+        return scaled
 
     def plan(self, chain: Chain) -> None:
         high = chain.rounded(repr(self), Combination.SUBTRACT, self.high)

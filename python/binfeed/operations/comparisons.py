@@ -121,7 +121,8 @@ def _along(where: Array | bool, x: Array) -> Array:
 
 def _is_missing(x: Array, missing: float | None) -> Array:
     """Where ``x`` is NaN or ``missing``."""
-    return (x != x) if missing is None else (x != x) | (x == np.array(missing).astype(x.dtype))
+    is_nan: Array = x != x
+    return is_nan if missing is None else is_nan | (x == np.array(missing).astype(x.dtype))
 
 
 def _show_missing(missing: float | None, separator: str) -> str:

@@ -236,7 +236,7 @@ class RollingStd(_Rolling):
 
 @dataclass(frozen=True)
 class EwmMean(History):
-    """The mean of the value and those of ``history`` records before, with weights that decay by ``1 - 2 / (span + 1)``."""
+    """The mean of the value and of ``history`` ones before, with weights that decay by ``1 - 2 / (span + 1)``."""
 
     span: float
     history: int

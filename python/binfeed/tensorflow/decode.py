@@ -6,7 +6,6 @@ import contextlib
 import functools
 import itertools
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 

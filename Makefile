@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := CMakeLists.txt pyproject.toml $(shell find cpp python -type f ! -name '*.pyc')
 
-.PHONY: lint test test-tensorflow-versions demo benchmark benchmark-smoke roofline orders tables develop sanitize sanitize-threads fuzz fuzz-bytes clean
+.PHONY: lint test test-tensorflow-versions demo benchmark benchmark-smoke roofline orders tables expressions develop sanitize sanitize-threads fuzz fuzz-bytes clean
 
 # One environment per purpose, with binfeed installed the way a user would install it.
 $(VENV)/%/installed: $(SOURCES)
@@ -49,6 +49,7 @@ benchmark: $(VENV)/benchmark/installed
 benchmark-smoke: $(VENV)/benchmark/installed
 	$(VENV)/benchmark/bin/python -m benchmarks --smoke
 	$(VENV)/benchmark/bin/python -m benchmarks.tables --smoke
+	$(VENV)/benchmark/bin/python -m benchmarks.expressions --smoke
 
 # Compares the decoder with loops written by hand.
 roofline: $(VENV)/benchmark/installed
@@ -61,6 +62,10 @@ orders: $(VENV)/benchmark/installed
 # The rows of databases; PostgreSQL must be installed, or is left out.
 tables: $(VENV)/benchmark/installed
 	$(VENV)/benchmark/bin/python -m benchmarks.tables
+
+# Arithmetic with features, on one thread.
+expressions: $(VENV)/benchmark/installed
+	$(VENV)/benchmark/bin/python -m benchmarks.expressions
 
 # For developers: an editable install that is compiled again at import, with warnings as errors.
 develop:

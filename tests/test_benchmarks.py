@@ -27,6 +27,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import report
+from benchmarks.expressions import __main__ as expressions
+from benchmarks.expressions import data as ticks
+from benchmarks.expressions import ways as expression_ways
 from benchmarks.orders import __main__ as orders
 from benchmarks.peers import PEERS
 from benchmarks.roofline import __main__ as roofline
@@ -440,3 +443,32 @@ def test_a_way_that_gives_other_values_is_caught() -> None:
         check_rows(slice(0, 1024), slice(1024, 2048), slice(2048, None))
     with pytest.raises(AssertionError, match="count"):
         tables.check(Way("count", count=lambda: 2999), columns)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # from what others import
+@pytest.mark.parametrize("name", expressions.EXPERIMENTS)
+def test_all_ways_to_compute_features_agree(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # More records than any way takes at a time.
+    paths = ticks.write_ticks(tmp_path, files=2, count=70_000)
+    experiments = expression_ways.experiments(paths, expressions.compile_loops(tmp_path))
+    assert tuple(experiments) == expressions.EXPERIMENTS
+    experiment = experiments[name]
+    found = expressions.run(experiment, ticks.mapped(paths), rounds=1)
+    assert capsys.readouterr().out == ""
+    assert list(found) == [way.title for way in experiment.ways]
+    expressions.print_table(experiment.title, found)
+    shown = capsys.readouterr().out
+    assert shown.startswith(experiment.title.split(":")[0])
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_a_way_that_computes_other_features_is_caught(tmp_path: Path) -> None:
+    files = ticks.mapped(ticks.write_ticks(tmp_path, files=2, count=500))
+    names = expression_ways.RETURNS
+    values = ticks.values_of(files, names, None)
+    way = expression_ways.Way("ours", names, lambda: iter([[values[:500]], [values[500:]]]))
+    experiment = expression_ways.Experiment("a title", [way])
+    expressions.check(experiment, way, files)
+    values[700, 2] *= np.float32(1.000001)
+    with pytest.raises(AssertionError, match=r"ours: log return\n.*Mismatched elements: 1 "):
+        expressions.check(experiment, way, files)

@@ -162,7 +162,7 @@ def test_dir_shows_what_is_public() -> None:
     assert set(dir(bf)) == set(bf.__all__)
     reader = bf.open(b"abc", "u1")
     assert [name for name in dir(reader) if not name.startswith("_")] == [
-        *("batches", "close", "closed", "spec", "take", "to_tf_dataset")
+        *("batches", "close", "closed", "plan", "spec", "take", "to_tf_dataset")
     ]
     batches = reader.batches(2)
     assert [name for name in dir(batches) if not name.startswith("_")] == ["skip", "state"]

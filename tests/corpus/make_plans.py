@@ -57,6 +57,27 @@ OPERATIONS = {
     "concat": bf.concat("x", "price", X.div(3)),
     "codes": bf.field("code").codes({b"ab": 1, b"cd": 2}, default=7),
 }
+PRICE = bf.field("price")
+#: Expressions of several values, and of those of earlier records.
+EXPRESSIONS = {
+    "exact": (X - X[::-1]) * 3 // X % 7,
+    "float": (X - PRICE) / 2 + 1 / PRICE,
+    "power": PRICE**0.5 + X**3,
+    "compare": (X == X[:, ::-1]) | ~(PRICE >= 0.5) & (X < 300) & (X <= X),
+    "where": bf.where(PRICE > 0, X, -1),
+    "extrema": bf.maximum(bf.minimum(X, PRICE), 0.5),
+    "bits": (X & 3) ^ (X | 8),
+    "functions": bf.concat(PRICE.sqrt(), PRICE.exp(), PRICE.log(), PRICE.log2(), PRICE.log10(), PRICE.tanh()),
+    "waves": bf.concat(PRICE.sin(), PRICE.cos().sign(), PRICE.floor(), PRICE.ceil(), PRICE.round()),
+    "scaled": (X.cast("int64") - PRICE.cast("int64")).scale(0.5) * ((X + 1) / 3),
+    "bucketize": bf.concat(X.bucketize([1, 5, 9]), PRICE.bucketize([0.5, 1.5])),
+    "hash": bf.field("code").hash(10) + X.hash(7, salt=3),
+    "cross": bf.cross("code", X, bins=50),
+    "multi_hot": X.multi_hot(6),
+    "times": bf.concat(X.time("s").day_of_year(), X.time("h").weekday().cyclic(7)),
+    "lag": bf.concat(X.lag(2), PRICE.diff(first=0)),
+    "rolling": PRICE.rolling_mean(5) - X.rolling_max(3) + PRICE.log_return(first="nan").rolling_std(4, first=1),
+}
 #: Operations on values that may be absent.
 NULLS = {
     "fill": X.fill(3).scale(2),
@@ -73,6 +94,7 @@ WINDOWS: dict[bf.Window, Any] = {
     bf.Window(3, stride=5): TOKEN,
     bf.Window(5, dilation=2): TOKEN.div(2),
     bf.Window(4, stride=2, target_offset=1, target_size=4): {"past": TOKEN, "next": TOKEN.target()},
+    bf.Window(3, dilation=2, stride=2): {"before": TOKEN.lag(3), "sum": TOKEN.cum_sum()},
 }
 ORDERS: list[dict[str, Any]] = [
     {},
@@ -91,6 +113,8 @@ def plans() -> Iterator[tuple[str, bytes]]:
         yield f"type-{number}", plan_of({"x": type_, "y": "u1"})
     for name, feature in OPERATIONS.items():
         yield f"operation-{name}", plan_of(RECORD, {name: feature})
+    for name, feature in EXPRESSIONS.items():
+        yield f"expression-{name}", plan_of(RECORD, {name: feature})
     for number, type_ in enumerate(OUTPUT_TYPES):
         yield f"cast-{type_}", plan_of({"x": TYPES[number]}, {"x": X.cast(type_)})
     for number, (window, features) in enumerate(WINDOWS.items()):

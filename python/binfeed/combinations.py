@@ -169,9 +169,8 @@ class Elementwise(Combination):
         is_computing = any(chain.is_computing for chain in _features(parts))
         found = meeting(types, _literals(parts), is_computing=is_computing)
         if found is None:
-            raise FeatureError(
-                f"{where}: no integer type holds all values of {' and '.join(types)} in {self.written}: cast one first"
-            )
+            held = " and ".join(repr(part) if isinstance(part, Literal) else part.type for part in parts)
+            raise FeatureError(f"{where}: no integer type holds all values of {held} in {self.written}: cast one first")
         return found
 
 

@@ -44,10 +44,13 @@ from binfeed.operators import Operand, Operators
 #: Names that other libraries use for the methods of a feature.
 _ELSEWHERE = {
     "astype": "cast",
+    "digitize": "bucketize",
+    "isna": "is_missing",
     "isnan": "is_missing",
     "multiply": "scale",
     "normalize": "standardize",
     "permute": "transpose",
+    "shift": "lag",
     "to": "cast",
 }
 
@@ -249,7 +252,8 @@ class Feature(Operators):
         def __getattr__(self, name: str) -> NoReturn:
             if name.startswith("__"):
                 raise AttributeError(name)
-            methods = [each for each, value in vars(Feature).items() if callable(value) and each[0] != "_"]
+            members = {**vars(Feature), **vars(Operators)}
+            methods = [each for each, value in members.items() if callable(value) and each[0] != "_"]
             hint = suggestion(_ELSEWHERE.get(name, name), methods)
             raise AttributeError(f"a feature has no attribute {shown(name)}{hint}")
 

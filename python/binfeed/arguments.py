@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,8 @@ def literal(what: str, value: npt.ArrayLike, *, allow_infinite: bool = False, al
         if isinstance(value, np.ma.MaskedArray) or given.dtype.kind not in "biufO":
             raise TypeError
         if given.dtype.kind == "O":
+            if not all(isinstance(each, Real) for each in given.flat):
+                raise TypeError
             given = np.asarray(given, np.uint64 if all(isinstance(each, int) for each in given.flat) else np.float64)
     except (TypeError, ValueError, OverflowError):
         raise FeatureError(f"{what} takes features, numbers and arrays of numbers, not {shown(value)}") from None

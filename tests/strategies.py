@@ -6,10 +6,12 @@ from it what must come.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterable, Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import binfeed as bf
 import ml_dtypes
@@ -305,32 +307,145 @@ class Step:
 
     @property
     def operation(self) -> str:
-        return "index" if self.method == "__getitem__" else self.method
+        return {"__getitem__": "index", "__invert__": "~", "__neg__": "negative"}.get(self.method, self.method)
+
+
+#: The functions and operators that make one feature of several, or of features and numbers.
+COMBINATIONS: dict[str, Callable[..., Any]] = {
+    "concat": bf.concat,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+    "minimum": bf.minimum,
+    "maximum": bf.maximum,
+    "where": bf.where,
+    "between": bf.Feature.between,
+}
+ARITHMETIC = ("+", "-", "*", "/", "//", "%", "**")
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+BITWISE = ("&", "|", "^")
+
+
+@dataclass(frozen=True)
+class Combined:
+    """What a function or an operator of ``COMBINATIONS`` makes of chains and of numbers."""
+
+    function: str
+    parts: tuple[Any, ...]
+
+    def feature(self) -> bf.Feature:
+        parts = [part.feature() if isinstance(part, Chain) else part for part in self.parts]
+        made: bf.Feature = COMBINATIONS[self.function](*parts)
+        return made
+
+    def traits(self) -> Iterator[str]:
+        yield f"operation: {self.function}"
+        for place, part in enumerate(self.parts):
+            if isinstance(part, Chain):
+                yield from part.traits()
+            else:
+                form = "array" if np.ndim(part) else "number"
+                yield f"operand: {form} {'on the right' if place else 'on the left'}"
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A feature: a field or a concatenation, and what is done to it."""
+    """A feature: a field or a combination, and what is done to it."""
 
-    source: str | tuple[Chain, ...]
+    source: str | Combined
     steps: tuple[Step, ...] = ()
     is_target: bool = False
 
     def feature(self) -> bf.Feature:
-        made = bf.field(self.source) if isinstance(self.source, str) else bf.concat(*(c.feature() for c in self.source))
+        """The feature: the same one each time, so that what is drawn once is shared."""
+        return self._feature
+
+    @functools.cached_property
+    def _feature(self) -> bf.Feature:
+        made = bf.field(self.source) if isinstance(self.source, str) else self.source.feature()
         for step in self.steps:
             made = getattr(made, step.method)(*step.arguments, **step.keywords)
         return made.target() if self.is_target else made
 
-    def operations(self) -> Iterator[str]:
-        """The names of all operations in it."""
+    def traits(self) -> Iterator[str]:
+        """The names of all operations in it, and what kinds of numbers there are."""
         if not isinstance(self.source, str):
-            yield "concat"
-            for part in self.source:
-                yield from part.operations()
-        yield from (step.operation for step in self.steps)
+            yield from self.source.traits()
+        yield from (f"operation: {step.operation}" for step in self.steps)
         if self.is_target:
-            yield "target"
+            yield "operation: target"
+
+
+# Types of what is computed.
+
+_WIDE = ("int32", "uint32", "int64", "uint64", "float64")
+_INTEGERS = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
+
+
+def are_whole(types: Iterable[str], numbers: Iterable[Any] = ()) -> bool:
+    """Whether arithmetic on values of some types and numbers is exact."""
+    return all(type_ in _INTEGERS for type_ in types) and all(np.asarray(each).dtype.kind in "biu" for each in numbers)
+
+
+def is_exact(operator_: str, types: Iterable[str], numbers: Iterable[Any], right: Any) -> bool:
+    """Whether arithmetic is exact; ``right`` is the number on the right, if there is one."""
+    is_whole_power = right is not None and whole_exponent(right) is not None
+    return operator_ != "/" and (operator_ != "**" or is_whole_power) and are_whole(types, numbers)
+
+
+def whole_exponent(exponent: Any) -> int | None:
+    """The exponent if it is one number that is whole and not negative."""
+    is_whole = np.ndim(exponent) == 0 and exponent == int(exponent) and 0 <= exponent < 2**63
+    return int(exponent) if is_whole else None
+
+
+def computes_in(*types: str) -> str:
+    """The type in which other arithmetic computes."""
+    return "float64" if any(type_ in _WIDE for type_ in types) else "float32"
+
+
+def joint_float(*types: str) -> str:
+    """The smallest float that holds the values of all."""
+    if len(set(types)) == 1:
+        return types[0]
+    return "float64" if "float64" in types else "float32"
+
+
+def meets_in(types: Sequence[str], numbers: Sequence[Any], *, is_computed: bool = False) -> str | None:
+    """The type in which values and numbers meet that are compared or chosen; None if there is none.
+
+    ``is_computed`` says whether one of them is not rounded yet.
+    """
+    if are_whole(types, numbers):
+        if not types:
+            return "bool" if all(np.asarray(each).dtype == bool for each in numbers) else "int64"
+        fitting = (type_ for type_ in _INTEGERS if all(np.can_cast(each, type_) for each in types))
+        return next((type_ for type_ in fitting if all(holds(type_, each) for each in numbers)), None)
+    if is_computed or any(type_ in _INTEGERS for type_ in types):
+        return computes_in(*types)
+    return joint_float(*types) if types else "float32"
+
+
+def holds(type_: str, whole: Any) -> bool:
+    """Whether an integer type has whole numbers, or bool has bools."""
+    array = np.asarray(whole)
+    if type_ == "bool" or array.dtype == bool:
+        return array.dtype == bool
+    limits = np.iinfo(type_)
+    return all(limits.min <= each <= limits.max for each in array.ravel().tolist())
 
 
 @dataclass(frozen=True)
@@ -342,25 +457,32 @@ class Draft:
         shape: of a record.
         bits: of an integer that may be taken apart.
         result: the type that arithmetic is rounded to in the end.
-        is_field: whether elements of one field may still be rearranged.
-        is_concat: whether it is made of several features.
-        is_exact: False behind log1p, whose bits NumPy does not define.
+        is_computed: whether values are not rounded yet.
+        is_field: whether values may still be rearranged, for being those of fields one to one.
+        is_concat: whether several features lie side by side.
     """
 
     type: str
     shape: tuple[int, ...]
     bits: int = 0
     result: str = "float32"
+    is_computed: bool = False
     is_field: bool = True
     is_concat: bool = False
-    is_exact: bool = True
 
     def become(self, type_: str, result: str = "float32") -> Draft:
-        return replace(self, type=type_, bits=8 * dtype_of(type_).itemsize, result=result)
+        return replace(self, type=type_, bits=8 * dtype_of(type_).itemsize, result=result, is_computed=False)
 
     def computed(self) -> Draft:
-        narrow = self.type in ("float32", "bfloat16") or dtype_of(self.type).itemsize <= 2
-        return self.become("float32" if narrow else "float64", result=self.result)
+        return replace(self.become(computes_in(self.type), result=self.result), is_computed=True)
+
+    def kept(self) -> Draft:
+        """Other values of the same type."""
+        return replace(self, bits=8 * dtype_of(self.type).itemsize)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
 
     @property
     def is_number(self) -> bool:
@@ -373,6 +495,11 @@ class Draft:
     @property
     def is_float(self) -> bool:
         return "float" in self.type
+
+    @property
+    def is_rigid(self) -> bool:
+        """Whether values can be neither repeated nor cut."""
+        return self.size != 1 and (self.is_concat or not self.is_field)
 
 
 _MODERATE = st.sampled_from([1, -1, 2, 0.5, 3, 255, -1.5, 0.1, 1e-3, 1e-9, 1e9]) | st.floats(0.001, 1000)
@@ -429,12 +556,16 @@ def _minmax(draw: st.DrawFn, draft: Draft) -> Drawn:
     return Step("minmax", (low, (low + span).tolist())), draft.computed()
 
 
-def _log1p(draw: st.DrawFn, draft: Draft) -> Drawn:
-    return Step("log1p"), replace(draft.computed(), is_exact=False)
+def _computing(name: str) -> Callable[[st.DrawFn, Draft], Drawn]:
+    return lambda _, draft: (Step(name), draft.computed())
 
 
-def _abs(draw: st.DrawFn, draft: Draft) -> Drawn:
-    return Step("abs"), draft.become(draft.type, result=draft.result)
+def _keeping(name: str) -> Callable[[st.DrawFn, Draft], Drawn]:
+    return lambda _, draft: (Step(name), draft.kept())
+
+
+def _of_arithmetic(name: str) -> Callable[[st.DrawFn, Draft], Drawn]:
+    return lambda _, draft: (Step(name), draft.become("int64") if are_whole([draft.type]) else draft.computed())
 
 
 def _clip(draw: st.DrawFn, draft: Draft) -> Drawn:
@@ -442,7 +573,7 @@ def _clip(draw: st.DrawFn, draft: Draft) -> Drawn:
     bounds = st.sampled_from([*beyond, -3, 0, 3, 100]) | st.just(_value(draw, draft.type))
     low, high = sorted([draw(bounds), draw(bounds)])
     arguments = draw(st.sampled_from([(low, high), (low, None), (None, high)]))
-    return Step("clip", arguments), draft.become(draft.type, result=draft.result)
+    return Step("clip", arguments), draft.kept()
 
 
 def _missing(draw: st.DrawFn, draft: Draft) -> float | None:
@@ -451,7 +582,7 @@ def _missing(draw: st.DrawFn, draft: Draft) -> float | None:
 
 def _fill(draw: st.DrawFn, draft: Draft) -> Drawn:
     step = Step("fill", (_value(draw, draft.type),), {"missing": _missing(draw, draft)})
-    return step, draft.become(draft.type, result=draft.result)
+    return step, draft.kept()
 
 
 def _is_missing(draw: st.DrawFn, draft: Draft) -> Drawn:
@@ -476,6 +607,29 @@ def _codes(draw: st.DrawFn, draft: Draft) -> Drawn:
         keys = [key for key in keys if len(key) <= size] or [b"A"]
     codes = {key: draw(st.sampled_from([0, 1, 2, -7, 2**31 - 1, -(2**31)])) for key in keys}
     return Step("codes", (codes,), {"default": draw(st.sampled_from([-1, 3]))}), draft.become("int32")
+
+
+def _is_in(draw: st.DrawFn, draft: Draft) -> Drawn:
+    step, _ = _codes(draw, draft)
+    return Step("is_in", (list(step.arguments[0]),)), draft.become("bool")
+
+
+def _bucketize(draw: st.DrawFn, draft: Draft) -> Drawn:
+    if draw(st.booleans()):
+        edges: list[Any] = draw(st.lists(_WHOLE, min_size=1, max_size=5))
+        edges = [edge for edge in edges if edge < 2**63 or min(edges) >= 0]
+    else:
+        edges = draw(
+            st.lists(_MODERATE | st.sampled_from([-0.0, 1e40, -math.inf, math.inf, 5e-324]), min_size=1, max_size=5)
+        )
+    rising = sorted(set(edges))
+    return Step("bucketize", (rising,)), draft.become("int32")
+
+
+def _multi_hot(draw: st.DrawFn, draft: Draft) -> Drawn:
+    depth = draw(st.integers(1, 5))
+    changed = replace(draft.become("float32"), shape=(*draft.shape[:-1], depth), is_field=False)
+    return Step("multi_hot", (depth,)), changed
 
 
 def _one_hot(draw: st.DrawFn, draft: Draft) -> Drawn:
@@ -518,6 +672,9 @@ def _is_compared(draft: Draft) -> bool:
     return draft.is_number and draft.type != "bool"
 
 
+#: Functions whose bits NumPy does not define.
+FUNCTIONS = ("exp", "log", "log2", "log10", "log1p", "sin", "cos", "tanh")
+
 #: Every operation on a feature: when it may come next, and how one is drawn.
 OPERATIONS: dict[str, tuple[Callable[[Draft], bool], Callable[[st.DrawFn, Draft], Drawn]]] = {
     "cast": (lambda draft: draft.is_number, _cast),
@@ -525,19 +682,27 @@ OPERATIONS: dict[str, tuple[Callable[[Draft], bool], Callable[[st.DrawFn, Draft]
     "div": (lambda draft: draft.is_number, _div),
     "standardize": (lambda draft: draft.is_number, _standardize),
     "minmax": (lambda draft: draft.is_number, _minmax),
-    "log1p": (lambda draft: draft.is_number, _log1p),
-    "abs": (lambda draft: draft.is_number, _abs),
+    **{name: (lambda draft: draft.is_number, _computing(name)) for name in (*FUNCTIONS, "sqrt")},
+    **{name: (lambda draft: draft.is_number, _keeping(name)) for name in ("abs", "sign", "floor", "ceil", "round")},
+    "square": (lambda draft: draft.is_number, _of_arithmetic("square")),
+    "negative": (lambda draft: draft.is_number, _of_arithmetic("__neg__")),
+    "~": (lambda draft: are_whole([draft.type]), _keeping("__invert__")),
     "clip": (_is_compared, _clip),
     "fill": (_is_compared, _fill),
     "is_missing": (_is_compared, _is_missing),
     "bits": (lambda draft: draft.is_int, _bits),
     "codes": (lambda draft: "int" in draft.type or draft.type.startswith("S"), _codes),
-    "one_hot": (lambda draft: draft.is_number and not draft.is_concat, _one_hot),
+    "is_in": (lambda draft: "int" in draft.type or draft.type.startswith("S"), _is_in),
+    "bucketize": (lambda draft: draft.is_number, _bucketize),
+    "one_hot": (lambda draft: draft.is_number and not draft.is_concat and draft.size <= _MAX_SIZE, _one_hot),
+    "multi_hot": (
+        lambda draft: draft.is_number and not draft.is_concat and draft.shape[-1:] not in ((), (0,)),
+        _multi_hot,
+    ),
     "reshape": (lambda draft: True, _reshape),
     "transpose": (lambda draft: draft.is_field and not draft.is_concat, _transpose),
     "index": (lambda draft: draft.is_field and not draft.is_concat, _index),
 }
-_SHAPE_OPERATIONS = ("reshape", "transpose", "index")
 
 
 @st.composite
@@ -545,11 +710,7 @@ def steps(draw: st.DrawFn, draft: Draft, most: int) -> tuple[tuple[Step, ...], D
     """Up to ``most`` operations on what ``draft`` gives."""
     taken: list[Step] = []
     for _ in range(draw(st.integers(0, most))):
-        fitting = [
-            name
-            for name, (fits, _) in OPERATIONS.items()
-            if fits(draft) and (draft.is_exact or name in _SHAPE_OPERATIONS)
-        ]
+        fitting = [name for name, (fits, _) in OPERATIONS.items() if fits(draft)]
         step, draft = OPERATIONS[draw(st.sampled_from(fitting))][1](draw, draft)
         taken.append(step)
     return tuple(taken), draft
@@ -560,24 +721,178 @@ def draft_of(leaf: Leaf) -> Draft:
     return Draft(leaf.type.value, leaf.shape, leaf.type.bits)
 
 
+class Drafted(NamedTuple):
+    """A feature, and what it gives."""
+
+    chain: Chain
+    draft: Draft
+
+
+_WHOLE = st.sampled_from([0, 1, -1, 2, 3, 7, 100, 255, 256, -(2**31), 2**40, 2**63 - 1, -(2**63), 2**63, 2**64 - 1])
+#: Records of more values take long in Python.
+_MAX_SIZE = 100
+
+
+def chains(fields: tuple[Leaf, ...]) -> st.SearchStrategy[Chain]:
+    """A feature of any of the fields, or a combination of some."""
+    return drafted(fields).map(lambda made: made.chain)
+
+
 @st.composite
-def chains(draw: st.DrawFn, fields: tuple[Leaf, ...]) -> Chain:
-    """A feature of any of the fields, or a concatenation of some."""
-    numbers = [leaf for leaf in fields if leaf.type.is_number]
-    if not numbers or draw(st.integers(0, 4)):
+def drafted(draw: st.DrawFn, fields: tuple[Leaf, ...], depth: int = 2) -> Drafted:
+    """A feature of at most so many combinations within each other."""
+    numbers = tuple(leaf for leaf in fields if leaf.type.is_number)
+    kinds = ["field", "field", "field", "concat", "combined", "combined"] if numbers and depth > 0 else ["field"]
+    kind = draw(st.sampled_from(kinds))
+    source: str | Combined
+    if kind == "field":
         leaf = draw(st.sampled_from(fields))
-        return Chain(leaf.name, draw(steps(draft_of(leaf), 4))[0])
-    parts: list[Chain] = []
-    draft = Draft("float32", (0,), 32, is_concat=True)
-    for _ in range(draw(st.integers(1, 3))):
-        leaf = draw(st.sampled_from(numbers))
-        taken, of_part = draw(steps(draft_of(leaf), 2))
-        if not of_part.is_exact and "16" in of_part.result:
-            taken, of_part = (), draft_of(leaf)  # the bits of a half that is not exact are not those of its float32
-        parts.append(Chain(leaf.name, taken))
-        size = draft.shape[0] + math.prod(of_part.shape)
-        draft = replace(draft, shape=(size,), is_exact=draft.is_exact and of_part.is_exact)
-    return Chain(tuple(parts), draw(steps(draft, 2))[0])
+        source, draft = leaf.name, draft_of(leaf)
+    elif kind == "concat":
+        source, draft = draw(_concatenated(numbers, depth - 1))
+    else:
+        source, draft = draw(_combined(numbers, depth - 1))
+    taken, draft = draw(steps(draft, 4 if kind == "field" else 2))
+    return Drafted(Chain(source, taken), draft)
+
+
+@st.composite
+def _concatenated(draw: st.DrawFn, numbers: tuple[Leaf, ...], depth: int) -> tuple[Combined, Draft]:
+    chains, drafts = zip(*draw(st.lists(drafted(numbers, depth), min_size=1, max_size=3)), strict=True)
+    shape = (sum(draft.size for draft in drafts),)
+    is_field = all(draft.is_field for draft in drafts)
+    return Combined("concat", chains), Draft("float32", shape, 32, is_field=is_field, is_concat=True)
+
+
+@st.composite
+def _combined(draw: st.DrawFn, numbers: tuple[Leaf, ...], depth: int) -> tuple[Combined, Draft]:
+    function = draw(st.sampled_from([name for name in COMBINATIONS if name != "concat"]))
+    first = draw(drafted(numbers, depth))
+    if function == "where" or (function in BITWISE and first.draft.is_float):
+        first = _condition(draw, first)
+    parts: list[Any] = [first]
+    for _ in range(2 if function in ("where", "between") else 1):
+        parts.append(_partner(draw, numbers, depth, function, parts))
+    if function not in ("where", "between") and draw(st.booleans()):
+        parts.reverse()
+    made = tuple(part.chain if isinstance(part, Drafted) else part for part in parts)
+    return Combined(function, made), _joint(function, parts)
+
+
+def _condition(draw: st.DrawFn, made: Drafted) -> Drafted:
+    """The feature, or a comparison of it that is bool."""
+    if made.draft.type == "bool":
+        return made
+    comparison = Combined(draw(st.sampled_from(COMPARISONS)), (made.chain, draw(st.sampled_from([0, 1, 0.5]))))
+    return Drafted(Chain(comparison), made.draft.become("bool"))
+
+
+def _partner(draw: st.DrawFn, numbers: tuple[Leaf, ...], depth: int, function: str, parts: list[Any]) -> Any:
+    """What is combined with the parts before: a number, the first of them again, or another feature."""
+    first: Drafted = parts[0]
+    kind = draw(st.sampled_from(["number", "number", "same", "other", "other", "other"]))
+    if kind == "other":
+        other = draw(drafted(numbers, depth))
+        if function in BITWISE and first.draft.type == "bool":
+            other = _condition(draw, other)
+        elif function in BITWISE and not other.draft.is_int:
+            taken = (*other.chain.steps, Step("cast", ("int16",)))
+            other = Drafted(replace(other.chain, steps=taken), other.draft.become("int16"))
+        if _fit_together(function, [*parts, other]):
+            return other
+    if kind == "same" and _fit_together(function, [*parts, first]):
+        return first
+    array = _literal(draw, first.draft, function)
+    return array if _fit_together(function, [*parts, array]) else np.asarray(array).flat[0].item()
+
+
+def _literal(draw: st.DrawFn, draft: Draft, function: str) -> Any:
+    """A number, or an array of numbers, of Python or of NumPy."""
+    numbers = _numbers_for(draw, draft, function)
+    number = draw(numbers)
+    form = draw(st.sampled_from(["Python", "Python", "NumPy", "list", "array"]))
+    if form == "Python":
+        return number
+    if form == "NumPy":
+        return np.asarray(number)[()]
+    shapes = [
+        (),
+        *(draft.shape[axis:] for axis in range(len(draft.shape))),
+        (2, *draft.shape),
+        (3, *[1] * len(draft.shape)),
+    ]
+    shape = draw(st.sampled_from([shape for shape in shapes if 0 not in shape]))
+    filled = np.resize([number, draw(numbers)], shape)
+    return filled.tolist() if form == "list" else filled
+
+
+def _numbers_for(draw: st.DrawFn, draft: Draft, function: str) -> st.SearchStrategy[Any]:
+    """Numbers that fit a combination with a feature."""
+    if function in BITWISE and draft.type == "bool":
+        return st.booleans()
+    if function == "**":
+        return st.sampled_from([0, 1, 2, 3, 5, 64, 2**62, 2.0, -1, 0.5, -2.5])
+    is_whole = function in BITWISE or draw(st.booleans())
+    if function in (*ARITHMETIC, *COMPARISONS, "between"):
+        if is_whole:
+            return _WHOLE.filter(bool)
+        infinite = st.sampled_from([-0.0, math.inf, -math.inf]) if function in COMPARISONS else st.nothing()
+        return st.builds(float, _MODERATE) | infinite | st.just(_number(draw))
+    return st.sampled_from([0, 1, 2, 7, 100, 2**31]) if is_whole else st.sampled_from([0.0, -0.0, 1.5, 0.1, 100.0])
+
+
+def _fit_together(function: str, parts: Sequence[Any]) -> bool:
+    """Whether values broadcast, those that must be repeated or cut can be, and a type holds those that are chosen."""
+    drafts = [part.draft for part in parts if isinstance(part, Drafted)]
+    try:
+        size = math.prod(_joint_shape(parts))
+    except ValueError:
+        return False
+    rigid = [draft for draft in drafts if draft.is_rigid]
+    is_cut = any(draft.is_concat for draft in rigid) and len(rigid) > 1
+    has_type = function not in (*BITWISE, "minimum", "maximum", "where") or _joint_type(function, parts) is not None
+    return size <= _MAX_SIZE and not is_cut and all(draft.size == size for draft in rigid) and has_type
+
+
+def _joint_shape(parts: Sequence[Any]) -> tuple[int, ...]:
+    return np.broadcast_shapes(*(part.draft.shape if isinstance(part, Drafted) else np.shape(part) for part in parts))
+
+
+def _joint_type(function: str, parts: Sequence[Any]) -> str | None:
+    """The type in which values meet that are chosen."""
+    drafts, numbers = _chosen(function, parts)
+    return meets_in([draft.type for draft in drafts], numbers, is_computed=any(draft.is_computed for draft in drafts))
+
+
+def _chosen(function: str, parts: Sequence[Any]) -> tuple[list[Draft], list[Any]]:
+    """The drafts and the numbers that a result has its type from."""
+    chosen = parts[1:] if function == "where" else parts
+    drafts = [part.draft for part in chosen if isinstance(part, Drafted)]
+    return drafts, [part for part in chosen if not isinstance(part, Drafted)]
+
+
+def _joint(function: str, parts: Sequence[Any]) -> Draft:
+    """What a combination gives."""
+    of_all = [part.draft for part in parts if isinstance(part, Drafted)]
+    drafts, numbers = _chosen(function, parts)
+    types = [draft.type for draft in drafts]
+    joint = Draft(
+        "bool",
+        _joint_shape(parts),
+        result=joint_float(*(draft.result for draft in drafts)) if drafts else "float32",
+        is_field=all(draft.is_field for draft in of_all),
+        is_concat=any(draft.is_concat and draft.size != 1 for draft in of_all),
+    )
+    if function in (*COMPARISONS, "between"):
+        return joint.become("bool")
+    if function in ARITHMETIC:
+        if is_exact(function, types, numbers, None if isinstance(parts[1], Drafted) else parts[1]):
+            return joint.become("int64")
+        return replace(joint, type=computes_in(*types), is_computed=True)
+    type_ = _joint_type(function, parts)
+    assert type_ is not None
+    is_mixed = any(draft.is_computed for draft in drafts) or any(each in _INTEGERS for each in types)
+    return replace(joint.become(type_, result=joint.result), is_computed=is_mixed and not are_whole(types, numbers))
 
 
 # Readers.
@@ -776,7 +1091,7 @@ class Case:
             if any(member.strides for member in part.record.struct.members):
                 yield "layout: strides"
             for chain in part.chains():
-                yield from (f"operation: {operation}" for operation in chain.operations())
+                yield from chain.traits()
         yield f"order: {self.order.kind}"
         yield f"shards: {'one' if self.order.shard[1] == 1 else self.order.shard_remainder}"
         yield f"readers: {len(self.parts)}"
@@ -789,7 +1104,8 @@ TRAITS = {
     *(f"window: {with_or_without}" for with_or_without in ("with", "without")),
     *(f"type: {spelling.lstrip('<>')}" for spelling in TYPES),
     *(f"byte order: {order}" for order in ("<", ">", "|", "packed <", "packed >", "packed |")),
-    *(f"operation: {name}" for name in (*OPERATIONS, "concat", "target")),
+    *(f"operation: {name}" for name in (*OPERATIONS, *COMBINATIONS, "target")),
+    *(f"operand: {form} on the {side}" for form in ("array", "number") for side in ("left", "right")),
     *(f"order: {kind}" for kind in ("sequential", "interleaved", "global", "block")),
     *(f"shards: {shards}" for shards in ("one", "drop", "pad")),
     *(f"readers: {count}" for count in (1, 2)),

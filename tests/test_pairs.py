@@ -25,14 +25,19 @@ from tests.differential import (
     open_case,
     open_part,
     samples_of,
-    settled,
 )
 from tests.helpers import Array, assert_identical
 from tests.strategies import (
+    ARITHMETIC,
+    BITWISE,
+    COMBINATIONS,
+    COMPARISONS,
+    FUNCTIONS,
     OPERATIONS,
     TYPES,
     Case,
     Chain,
+    Combined,
     Leaf,
     Member,
     Order,
@@ -44,6 +49,7 @@ from tests.strategies import (
     chains,
     draft_of,
     leaves,
+    meets_in,
     record_bytes,
     records,
 )
@@ -60,14 +66,18 @@ STEPS = {
     "div": [Step("div", (255,)), Step("div", (-0.7,))],
     "standardize": [Step("standardize", (0.3, 7))],
     "minmax": [Step("minmax", (-3, 117))],
-    "log1p": [Step("log1p")],
-    "abs": [Step("abs")],
+    **{name: [Step(name)] for name in (*FUNCTIONS, "sqrt", "square", "abs", "sign", "floor", "ceil", "round")},
+    "negative": [Step("__neg__")],
+    "~": [Step("__invert__")],
     "clip": [Step("clip", (0, 1)), Step("clip", (None, 100))],
     "fill": [Step("fill", (1,), {"missing": 0})],
     "is_missing": [Step("is_missing", (1,))],
     "bits": [Step("bits", (0, 1)), Step("bits", (0, 1), {"signed": True})],
     "codes": [],
+    "is_in": [],
+    "bucketize": [Step("bucketize", ([0, 1, 2**40],)), Step("bucketize", ([-0.5, 0.1, 1e40],))],
     "one_hot": [Step("one_hot", (4,))],
+    "multi_hot": [Step("multi_hot", (4,))],
     "reshape": [Step("reshape", (-1, 1))],
     "transpose": [Step("transpose")],
     "index": [Step("__getitem__", ((..., slice(None, None, -2)),))],
@@ -79,10 +89,27 @@ def steps_of(leaf: Leaf) -> Iterator[Step]:
     for name, (fits, _) in OPERATIONS.items():
         if fits(draft_of(leaf)):
             yield from STEPS[name]
-            if name == "codes":
-                yield Step("codes", ({"A": 5, "B": 2} if leaf.type.value.startswith("S") else {0: 5, 1: 2},))
+            if name in ("codes", "is_in"):
+                yield Step(name, ({"A": 5, "B": 2} if leaf.type.value.startswith("S") else {0: 5, 1: 2},))
             if name == "bits":
                 yield Step("bits", (leaf.type.bits // 2, leaf.type.bits - leaf.type.bits // 2))
+
+
+def combinations_of(x: Chain, y: Chain, type_: str) -> Iterator[Combined]:
+    """All combinations of two fields of one type, and of one with numbers on either side."""
+    for function in COMBINATIONS:
+        if function == "concat":
+            yield Combined(function, (x, replace(x, steps=(Step("scale", (0.5,)),))))
+        elif function == "where":
+            yield Combined(function, (Chain(Combined("<", (x, 1))), x, y))
+            yield Combined(function, (Chain(Combined("!=", (x, y))), 0.5, x))
+        elif function == "between":
+            yield Combined(function, (x, 0, y))
+        elif function not in BITWISE or "float" not in type_:
+            number = True if function in BITWISE and type_ == "bool" else 3
+            yield from (Combined(function, parts) for parts in ((x, y), (x, number), (number, x)))
+        if function in (*ARITHMETIC, *COMPARISONS):
+            yield Combined(function, ([[0.5], [-2]], x))
 
 
 @functools.cache
@@ -96,12 +123,14 @@ def part_of(name: str) -> Part:
             end += members[-1].size
     struct = Struct(tuple(members), end + 1)
     features: dict[str, Chain] = {}
-    for leaf in leaves(struct):
+    of_type = [*leaves(struct)]
+    for leaf, other in zip(of_type, reversed(of_type), strict=True):
         chains = {"as it is": Chain(leaf.name)}
         for step in steps_of(leaf):
             chains[f"{step.operation} {step.arguments} {step.keywords}"] = Chain(leaf.name, (step,))
         if leaf.type.is_number:
-            chains["concat"] = Chain((Chain(leaf.name), Chain(leaf.name, (Step("scale", (0.5,)),))))
+            for made in combinations_of(Chain(leaf.name), Chain(other.name), leaf.type.value):
+                chains[f"{made.function} {made.parts}"] = Chain(made)
         features |= {f"{leaf.type.spelling} {shown}": chain for shown, chain in chains.items()}
     return Part(Record(struct, "dict", b"head"), (60, 0, 50, RECORDS - 110), 1, features)
 
@@ -117,8 +146,7 @@ def assert_same_features(found: dict[str, Array], name: str, *, is_tensorflow: b
     assert set(found) == set(model_of(name))
     for feature, values in model_of(name).items():
         try:
-            whole = settled(values, found[feature])
-            assert_identical(found[feature], in_tensorflow(whole) if is_tensorflow else whole)
+            assert_identical(found[feature], in_tensorflow(values.array) if is_tensorflow else values.array)
         except AssertionError as error:
             wrong[feature] = str(error)
     assert not wrong
@@ -155,6 +183,49 @@ def test_every_operation_on_every_type_by_the_decode_op(name: str) -> None:
     records = [row.tobytes() for row in part.raw()]
     tensors = bft.decode(records, part.record.layout(), part.asked())
     assert_same_features({feature: tensor.numpy() for feature, tensor in tensors.items()}, name, is_tensorflow=True)
+
+
+# Two types.
+
+#: A field for each type that values have.
+FIELDS = {
+    name: TYPES[f"<{name}" if f"<{name}" in TYPES else name]
+    for name in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "bfloat16", "f4", "f8")
+}
+
+
+@functools.cache
+def part_of_two(function: str) -> Part:
+    """Records with a value of each type, and the combination of every two of them."""
+    ends = np.cumsum([1, *(type_.bits // 8 for type_ in FIELDS.values())]).tolist()
+    members = [Member(name, type_, (), end) for (name, type_), end in zip(FIELDS.items(), ends, strict=False)]
+    features: dict[str, Chain] = {}
+    for a, b in itertools.product(FIELDS, repeat=2):
+        if has_combination(function, FIELDS[a].value, FIELDS[b].value):
+            before = (Chain(Combined("<", (Chain("f4"), 0.5))),) if function == "where" else ()
+            behind = (Chain("i8"),) if function == "between" else ()
+            features[f"{a}, {b}"] = Chain(Combined(function, (*before, Chain(a), Chain(b), *behind)))
+    return Part(Record(Struct(tuple(members), ends[-1]), "dict"), (400,), 1, features)
+
+
+def has_combination(function: str, a: str, b: str) -> bool:
+    """Whether values of two types can be combined."""
+    if function in BITWISE and (a, b) != ("bool", "bool") and not ("int" in a and "int" in b):
+        return False
+    return function not in (*BITWISE, "minimum", "maximum", "where") or meets_in([a, b], []) is not None
+
+
+@functools.cache
+def model_of_two(function: str) -> Any:
+    return mapped(lambda values: values.array, samples_of(part_of_two(function)))
+
+
+@pytest.mark.parametrize("function", COMBINATIONS)
+def test_every_combination_of_two_types(function: str, instruction_set: str) -> None:
+    part = part_of_two(function)
+    contents = [np.frombuffer(content, np.uint8) for content in part.files()]
+    with open_with(contents, part.record.layout(), part.asked(), instruction_set) as reader:
+        assert_identical(reader[:], model_of_two(function))
 
 
 # Orders.

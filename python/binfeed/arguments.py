@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -124,9 +125,16 @@ def literal(what: str, value: npt.ArrayLike, *, allow_infinite: bool = False, al
         given = np.asarray(value)
         if isinstance(value, np.ma.MaskedArray) or given.dtype.kind not in "biufO":
             raise TypeError
+        if given.dtype.kind == "f" and not hasattr(value, "dtype"):
+            listed = np.asarray(value, object)  # NumPy makes floats of 0 next to 2^63
+            given = listed if listed.size and all(isinstance(each, Integral) for each in listed.flat) else given
         if given.dtype.kind == "O":
-            given = np.asarray(given, np.uint64 if all(isinstance(each, int) for each in given.flat) else np.float64)
-    except (TypeError, ValueError, OverflowError):
+            if not all(isinstance(each, Real) for each in given.flat):
+                raise TypeError
+            given = np.asarray(given, np.uint64 if all(isinstance(each, Integral) for each in given.flat) else np.float64)
+    except OverflowError:
+        raise FeatureError(f"{what} takes integers that fit int64 or uint64, not {shown(value)}") from None
+    except (TypeError, ValueError):
         raise FeatureError(f"{what} takes features, numbers and arrays of numbers, not {shown(value)}") from None
     widest = {"b": "bool", "i": "int64", "u": "uint64", "f": "float64"}[given.dtype.kind]
     numbers = np.array(given, np.int64 if widest == "uint64" and (given < 2**63).all() else widest)

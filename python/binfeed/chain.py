@@ -243,7 +243,7 @@ class Chain:
     def part(self, begin: int, end: int) -> Node:
         """Return values ``[begin, end)``, which lie in one column; a single value stands for all."""
         if math.prod(self.shape) == 1:
-            return self.columns[0]
+            return next(column for column in self.columns if column.elements == 1)
         for column, stop in zip(self.columns, self.ends(), strict=True):
             start = stop - column.elements
             if start <= begin and end <= stop:

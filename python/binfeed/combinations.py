@@ -169,9 +169,8 @@ class Elementwise(Combination):
         is_computing = any(chain.is_computing for chain in _features(parts))
         found = meeting(types, _literals(parts), is_computing=is_computing)
         if found is None:
-            raise FeatureError(
-                f"{where}: no integer type holds all values of {' and '.join(types)} in {self.written}: cast one first"
-            )
+            held = " and ".join(repr(part) if isinstance(part, Literal) else part.type for part in parts)
+            raise FeatureError(f"{where}: no integer type holds all values of {held} in {self.written}: cast one first")
         return found
 
 
@@ -221,10 +220,9 @@ class Arithmetic(Binary):
         self._require_numbers(parts)
         types, literals = [chain.type for chain in _features(parts)], _literals(parts)
         is_exact = self._is_exact(types, literals)
-        divisor = parts[1]
-        if self.operator in ("/", "//", "%") and isinstance(divisor, Literal) and not divisor.array.all():
-            raise FeatureError(f"{where}: {self.written} divides by zero")
         type_ = "int64" if is_exact else compute_type(*types)
+        if self.operator in ("/", "//", "%"):
+            self._require_divisor(where, parts[1], type_)
         exponent = self._whole_exponent()
         if exponent is not None and (is_exact or exponent == 2):
             return self._power(parts, _reduced(exponent), type_)
@@ -238,6 +236,15 @@ class Arithmetic(Binary):
             chains.reverse()  # the core is faster if the number comes second
         step = call(Program.combine, self.CORE[self.operator])
         return self._joined(parts, chains, step, type_, is_computing=not is_exact)
+
+    def _require_divisor(self, where: str, divisor: Part, type_: str) -> None:
+        if not isinstance(divisor, Literal):
+            return
+        zeros = divisor.array[cast(divisor.array, type_) == 0]
+        if zeros.size and zeros.flat[0] == 0:
+            raise FeatureError(f"{where}: {self.written} divides by zero")
+        if zeros.size:
+            raise FeatureError(f"{where}: {shown(zeros.flat[0].item())} in {self.written} becomes zero as {type_}")
 
     def _is_exact(self, types: Sequence[str], literals: Sequence[npt.NDArray[Any]]) -> bool:
         if self.operator == "/" or (self.operator == "**" and self._whole_exponent() is None):

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from binfeed.combinations import Combination, Concat
 from binfeed.errors import FeatureError, shown
-from binfeed.features import Feature, as_feature, field
+from binfeed.features import Feature, as_feature, features_in, field
 from binfeed.layout import UNNAMED, Fields, is_name
 
 #: The forms in which features are asked for.
@@ -69,7 +69,10 @@ def _listed(features: Sequence[Feature | str], layout: Fields) -> Mapping[str, F
 
 def _single(where: str, feature: Feature, layout: Fields) -> Feature:
     """Return a feature whose patterns stand for one field each, except within a concat."""
-    found = _expanded(feature, layout)
+    return _only(where, feature, _expanded(feature, layout))
+
+
+def _only(where: str, feature: Feature, found: Sequence[Feature]) -> Feature:
     if len(found) > 1:
         raise FeatureError(
             f"{where}: {feature!r} stands for {len(found)} fields: put them side by side with "
@@ -80,10 +83,20 @@ def _single(where: str, feature: Feature, layout: Fields) -> Feature:
 
 def _expanded(feature: Feature, layout: Fields) -> list[Feature]:
     """Return the features that one stands for: several if its source is a pattern."""
+    found: dict[int, list[Feature]] = {}
+    for part in features_in(feature):
+        found[id(part)] = _matching(part, found, layout)
+    return found[id(feature)]
+
+
+def _matching(feature: Feature, found: Mapping[int, list[Feature]], layout: Fields) -> list[Feature]:
+    """Return the features that one stands for; ``found`` has those of its parts."""
     source = feature.source
     if isinstance(source, Combination):
-        parts = [_parts(part, layout, is_concat=isinstance(source, Concat)) for part in source.parts]
-        return [replace(feature, source=source.with_parts(each for part in parts for each in part))]
+        parts = [part for given in source.parts for part in _parts(given, found, is_concat=isinstance(source, Concat))]
+        if [*map(id, parts)] == [*map(id, source.parts)]:
+            return [feature]  # itself, so that what several features have in common is recognised
+        return [replace(feature, source=source.with_parts(parts))]
     if source in layout.fields or not any(wildcard in source for wildcard in "*?"):
         return [feature]
     names = fnmatch.filter(layout.fields, source.replace("[", "[[]"))
@@ -92,7 +105,8 @@ def _expanded(feature: Feature, layout: Fields) -> list[Feature]:
     return [replace(feature, source=name) for name in names]
 
 
-def _parts(part: Any, layout: Fields, *, is_concat: bool) -> list[Any]:
+def _parts(part: Any, found: Mapping[int, list[Feature]], *, is_concat: bool) -> list[Any]:
     if not isinstance(part, Feature):
         return [part]
-    return _expanded(part, layout) if is_concat else [_single("a part of a feature", part, layout)]
+    features = found[id(part)]
+    return features if is_concat else [_only("a part of a feature", part, features)]

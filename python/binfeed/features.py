@@ -33,6 +33,7 @@ from binfeed.combinations import Combination, Concat, Cross, Extremum, Where
 from binfeed.element_types import OUTPUT_TYPES, as_dtype
 from binfeed.errors import FeatureError, checked_keywords, shown, suggestion
 from binfeed.layout import is_name
+from binfeed.nodes import inputs_first
 from binfeed.numbers import flag
 from binfeed.operations import arithmetic, comparisons, encodings, shapes
 from binfeed.operations import history as past
@@ -43,10 +44,13 @@ from binfeed.operators import Operand, Operators
 #: Names that other libraries use for the methods of a feature.
 _ELSEWHERE = {
     "astype": "cast",
+    "digitize": "bucketize",
+    "isna": "is_missing",
     "isnan": "is_missing",
     "multiply": "scale",
     "normalize": "standardize",
     "permute": "transpose",
+    "shift": "lag",
     "to": "cast",
 }
 
@@ -248,7 +252,8 @@ class Feature(Operators):
         def __getattr__(self, name: str) -> NoReturn:
             if name.startswith("__"):
                 raise AttributeError(name)
-            methods = [each for each, value in vars(Feature).items() if callable(value) and each[0] != "_"]
+            members = {**vars(Feature), **vars(Operators)}
+            methods = [each for each, value in members.items() if callable(value) and each[0] != "_"]
             hint = suggestion(_ELSEWHERE.get(name, name), methods)
             raise AttributeError(f"a feature has no attribute {shown(name)}{hint}")
 
@@ -602,6 +607,16 @@ def cross(*features: Feature | str, bins: int) -> Feature:
 def as_feature(feature: Feature | str) -> Feature:
     """Return ``feature`` itself, or the field of that name."""
     return feature if isinstance(feature, Feature) else field(feature)
+
+
+def features_in(feature: Feature) -> list[Feature]:
+    """Return all features that one is made of, once each and behind their own parts, with the feature at the end."""
+    return inputs_first(feature, _parts_of)
+
+
+def _parts_of(feature: Feature) -> list[Feature]:
+    parts = feature.source.parts if isinstance(feature.source, Combination) else ()
+    return [part for part in parts if isinstance(part, Feature)]
 
 
 def _extremum(function: str, a: Operand, b: Operand) -> Feature:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ from binfeed._core import Combination, Packing, Program
 from binfeed.element_types import OUTPUT_TYPES
 from binfeed.errors import FeatureError, shown
 from binfeed.layout import Field
+
+T = TypeVar("T")
 
 _PACKINGS = {
     "": Packing.NONE,
@@ -65,25 +67,25 @@ class Node(ABC):
 
     def select(self, order: Order) -> Node:
         """Return the values that ``order`` lists."""
-        return self._selected(order, {})
+        selected: dict[Node, Node] = {}
+        for node in inputs_first(self, Node._aligned):
+            selected[node] = node._select(order, selected)
+        return selected[self]
 
     def add_to(self, program: Program, known: dict[Node, int]) -> int:
         """Add the steps that make the values, and return the number of the last one; ``known`` has those before."""
-        number = known.get(self)
-        if number is None:
-            inputs = [node.add_to(program, known) for node in self.inputs]
-            number = known[self] = self._add(program, inputs)
-        return number
+        for node in inputs_first(self, lambda node: () if node in known else node.inputs):
+            if node not in known:
+                known[node] = node._add(program, [known[each] for each in node.inputs])
+        return known[self]
 
-    def _selected(self, order: Order, known: dict[Node, Node]) -> Node:
-        found = known.get(self)
-        if found is None:
-            found = known[self] = self._select(order, known)
-        return found
+    def _aligned(self) -> Sequence[Node]:
+        """Return the inputs of which each value goes into one value; a single value goes into all of several."""
+        return [node for node in self.inputs if node.elements == self.elements]
 
     @abstractmethod
-    def _select(self, order: Order, known: dict[Node, Node]) -> Node:
-        """Return the values that ``order`` lists; ``known`` has the nodes for which that was done."""
+    def _select(self, order: Order, selected: Mapping[Node, Node]) -> Node:
+        """Return the values that ``order`` lists; ``selected`` has those of the aligned inputs."""
 
     @abstractmethod
     def _add(self, program: Program, inputs: list[int]) -> int:
@@ -114,7 +116,7 @@ class Elements(Node):
         dtype = np.dtype(type_.value)
         return (f"float{dtype.itemsize * 4}", 2) if dtype.kind == "c" else ("uint8", dtype.itemsize)
 
-    def _select(self, order: Order, known: dict[Node, Node]) -> Node:
+    def _select(self, order: Order, selected: Mapping[Node, Node]) -> Node:
         if isinstance(order, slice):
             return Elements(self.field, self.positions[order])
         if isinstance(self.positions, range):
@@ -167,7 +169,7 @@ class Constants(Node):
         super().__init__(array.dtype.name, array.size)
         self.array = array
 
-    def _select(self, order: Order, known: dict[Node, Node]) -> Node:
+    def _select(self, order: Order, selected: Mapping[Node, Node]) -> Node:
         return Constants(self.array[order])
 
     def _add(self, program: Program, inputs: list[int]) -> int:
@@ -190,9 +192,8 @@ class Applied(Node):
         super().__init__(type_, joint if elements is None else elements, inputs, is_fixed=elements is not None)
         self._step = step
 
-    def _select(self, order: Order, known: dict[Node, Node]) -> Node:
-        inputs = [node._selected(order, known) if node.elements == self.elements else node for node in self.inputs]
-        return self._with_inputs(inputs)
+    def _select(self, order: Order, selected: Mapping[Node, Node]) -> Node:
+        return self._with_inputs([selected.get(node, node) for node in self.inputs])
 
     def _with_inputs(self, inputs: Sequence[Node]) -> Node:
         return Applied(self._step, inputs, self.type)
@@ -234,6 +235,25 @@ class FirstFilled(Applied):
 
     def _with_inputs(self, inputs: Sequence[Node]) -> Node:
         return FirstFilled(inputs[0], self.word)
+
+
+def inputs_first(root: T, inputs_of: Callable[[T], Iterable[T]]) -> list[T]:
+    """Return all that something is made from, once each and behind its own inputs, with the thing itself at the end.
+
+    It takes no recursion, whose depth Python limits.
+    """
+    found: list[T] = []
+    seen: set[int] = set()
+    waiting = [(root, False)]
+    while waiting:
+        each, has_inputs = waiting.pop()
+        if has_inputs:
+            found.append(each)
+        elif id(each) not in seen:
+            seen.add(id(each))
+            waiting.append((each, True))
+            waiting.extend((node, False) for node in reversed([*inputs_of(each)]))
+    return found
 
 
 def call(method: Callable[..., int], *arguments: Any) -> Step:

@@ -13,7 +13,7 @@ from binfeed.chain import Chain
 from binfeed.combinations import Combination, Literal, Part
 from binfeed.element_types import value_dtype
 from binfeed.errors import FeatureError, LayoutError, shown
-from binfeed.features import Feature
+from binfeed.features import Feature, features_in
 from binfeed.layout import Field, Fields
 from binfeed.nodes import MAX_HISTORY, Node
 from binfeed.window import Window
@@ -70,10 +70,7 @@ def plan_features(features: Mapping[str, Feature] | Feature, layout: Fields, win
     planner = _Planner(layout, window)
     named: Mapping[Any, Feature] = {None: features} if isinstance(features, Feature) else features
     for name, feature in named.items():
-        try:
-            planner.add_output(name, feature)
-        except RecursionError:
-            raise FeatureError(f"{name_of(name)} is nested too deeply: make it of fewer features") from None
+        planner.add_output(name, feature)
     return planner.plan
 
 
@@ -96,6 +93,8 @@ class _Planner:
         """Add one feature."""
         # Parameters that overflow in the compute type are errors of the chain: NumPy need not warn of them.
         with np.errstate(all="ignore"):
+            for part in features_in(feature):
+                self._follow(name_of(name), part)
             chain = self._chain_of(name_of(name), feature)
             chain.finish()
         self._check(chain, feature)
@@ -122,13 +121,10 @@ class _Planner:
         if chain.history > MAX_HISTORY:
             raise FeatureError(f"{chain.where} depends on {chain.history} records before; the most are 2^20")
 
-    def _chain_of(self, where: str, feature: Feature) -> Chain:
-        """Follow a feature from its source to its last operation."""
-        known = self._chains.get(id(feature))
-        if known is not None:
-            chain = known.copy()
-            chain.where = where
-            return chain
+    def _follow(self, where: str, feature: Feature) -> None:
+        """Follow a feature from its source, whose parts were followed before, to its last operation."""
+        if id(feature) in self._chains:
+            return
         chain = self._source_of(where, feature)
         for operation in feature.operations:
             if chain.is_cumulative:
@@ -136,7 +132,12 @@ class _Planner:
             if operation.takes_numbers:
                 chain.require_numbers(f".{operation.name}()")
             operation.plan(chain)
-        self._chains[id(feature)] = chain.copy()
+        self._chains[id(feature)] = chain
+
+    def _chain_of(self, where: str, feature: Feature) -> Chain:
+        """Return the chain of a feature that was followed, to go on from there."""
+        chain = self._chains[id(feature)].copy()
+        chain.where = where
         return chain
 
     def _source_of(self, where: str, feature: Feature) -> Chain:
@@ -148,7 +149,7 @@ class _Planner:
             raise FeatureError(f"{where}: {error}") from None
 
     def _part_of(self, where: str, part: Feature | Literal) -> Part:
-        """Follow a part of a combination, whose arithmetic is not rounded in between."""
+        """Return a part of a combination, whose arithmetic is not rounded in between."""
         if isinstance(part, Literal):
             return part
         chain = self._chain_of(where, part)

@@ -24,6 +24,8 @@ from binfeed.element_types import OUTPUT_TYPES
 
 #: Types whose arithmetic is in float32, which holds all of their values exactly.
 _NARROW = ("bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32")
+#: From the smallest on: of two of one size, the one without a sign comes first.
+_INTEGERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 _FLOAT_BITS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
 
 Literals = Sequence[npt.NDArray[Any]]
@@ -58,20 +60,28 @@ def meeting(types: Sequence[str], literals: Literals, *, is_computing: bool) -> 
     if not are_integers(types, literals):
         is_mixed = is_computing or any(map(is_integer, types))
         return (compute_type(*types) if is_mixed else common_float(*types) if types else "float32"), is_mixed
+    type_ = _smallest_integer(types, literals)
+    return None if type_ is None else (type_, False)
+
+
+def _smallest_integer(types: Sequence[str], literals: Literals) -> str | None:
+    """Return the smallest type that holds all values of some types and literals, which count as integers."""
+    if {*types, *(literal.dtype.name for literal in literals)} == {"bool"}:
+        return "bool"
     if not types:
-        return ("bool" if all(literal.dtype == bool for literal in literals) else "int64"), False
-    common: np.dtype[Any] = reduce(np.promote_types, map(np.dtype, types))
-    bounds = [bound for literal in literals if literal.size for bound in (literal.min().item(), literal.max().item())]
-    if not all(_holds(common, bound) for bound in bounds):
-        common = reduce(np.promote_types, map(np.min_scalar_type, bounds), common)
-    return (common.name, False) if common.kind in "biu" else None
+        return "int64"
+    bounds = [bound for type_ in types for bound in _limits(type_)]
+    bounds += [int(bound) for literal in literals if literal.size for bound in (literal.min(), literal.max())]
+    for type_ in _INTEGERS:
+        low, high = _limits(type_)
+        if low <= min(bounds) and max(bounds) <= high:
+            return type_
+    return None
 
 
-def _holds(dtype: np.dtype[Any], number: int) -> bool:
-    """Whether an integer dtype, or bool, holds a whole number."""
-    if dtype.kind not in "iu":
-        return isinstance(number, bool)
-    return bool(np.iinfo(dtype).min <= number <= np.iinfo(dtype).max)
+def _limits(type_: str) -> tuple[int, int]:
+    """Return the lowest and the highest value of an integer type, or of bool."""
+    return (0, 1) if type_ == "bool" else (int(np.iinfo(type_).min), int(np.iinfo(type_).max))
 
 
 def _wider_float(a: str, b: str) -> str:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from binfeed._core import FileSpec
-from binfeed.combinations import Concat
+from binfeed.combinations import Combination, Concat
 from binfeed.errors import StateError, shortened, shown
-from binfeed.features import Feature
+from binfeed.features import Feature, features_in
 from binfeed.files import Source, source_name
 from binfeed.layout import Layout
 from binfeed.order import MAX_SEED, EpochOrder
@@ -140,7 +140,7 @@ def fingerprint(identities: Sequence[Identity]) -> Fingerprint:
             file.check()
     return Fingerprint(
         layout=digest(*(canonical(_layout_key(identity.layout)) for identity in identities)),
-        features=digest(*(canonical(identity.features) for identity in identities)),
+        features=digest(*(canonical(_shallow(identity.features)) for identity in identities)),
         window=digest(*(canonical(identity.window) for identity in identities)),
         files=tuple(digest(*digests[first:end]) for first, end in _groups(len(sources))),
         paths=tuple(os.fsdecode(source_name(source)) for source in sources),
@@ -234,6 +234,24 @@ def _page_offsets(size: int, pages: int) -> list[int]:
 
 def _layout_key(layout: Layout) -> list[Any]:
     return [layout.fields, layout.record_bytes, layout.header_bytes, layout.footer_bytes]
+
+
+def _shallow(features: Mapping[str, Feature] | Feature) -> Any:
+    """Return features with a digest in place of each feature that is combined with others.
+
+    It may be deep, and part of many. What is put side by side is not replaced: its digests are older than the others.
+    """
+    if isinstance(features, Mapping):
+        return {name: _shallow(feature) for name, feature in features.items()}
+    made: dict[int, Feature] = {}
+    for each in features_in(features):
+        source = each.source
+        if isinstance(source, Combination):
+            parts = [made.get(id(part), part) for part in source.parts]
+            is_concat = isinstance(source, Concat)
+            source = source.with_parts(parts if is_concat else [digest(canonical(part)) for part in parts])
+        made[id(each)] = dataclasses.replace(each, source=source)
+    return made[id(features)]
 
 
 def canonical(value: Any) -> bytes:

@@ -10,9 +10,9 @@ import numpy as np
 
 from binfeed import element_types
 from binfeed._core import ColumnDecoder, default_instruction_set
-from binfeed.combinations import Combination, Literal
+from binfeed.combinations import Combination
 from binfeed.errors import DataError, FeatureError, LayoutError, shown
-from binfeed.features import Feature
+from binfeed.features import Feature, features_in
 from binfeed.layout import Field
 from binfeed.operations.base import Operation
 from binfeed.operations.comparisons import Fill, IsMissing
@@ -219,49 +219,63 @@ def for_cache(features: Mapping[str, Feature] | Feature) -> Mapping[str, Feature
 
 
 def _filled_later(feature: Feature) -> Feature:
-    source = feature.source
-    if isinstance(source, Combination):
-        source = source.with_parts(part if isinstance(part, Literal) else _filled_later(part) for part in source.parts)
-    operations = feature.operations
-    match operations:
-        case [Fill(value=bytes() as value), Codes() as codes, *rest]:
-            code = dict(codes.codes).get(value, codes.default)
-            operations = (codes, Fill(code, None), *rest)
-    return replace(feature, source=source, operations=operations)
+    made: dict[int, Feature] = {}
+    for each in features_in(feature):
+        source, operations = each.source, each.operations
+        if isinstance(source, Combination):
+            source = source.with_parts(made.get(id(part), part) for part in source.parts)
+        match operations:
+            case [Fill(value=bytes() as value), Codes() as codes, *rest]:
+                code = dict(codes.codes).get(value, codes.default)
+                operations = (codes, Fill(code, None), *rest)
+        made[id(each)] = replace(each, source=source, operations=operations)
+    return made[id(feature)]
 
 
 def _without_text(where: str, feature: Feature, fields: _FieldsWithText, schema: Schema) -> Feature | _Text:
     """Return a feature that reads no text, or the text that the feature is."""
-    if isinstance(feature.source, Combination):
-        parts = []
-        for part in feature.source.parts:
-            made = part if isinstance(part, Literal) else _without_text(where, part, fields, schema)
-            if isinstance(made, _Text):
-                raise FeatureError(
-                    f"{where}: column {shown(_root(part))} is text, which {feature.source.written} does not take; "
-                    ".codes({...}) makes numbers of it"
-                )
-            parts.append(made)
-        return replace(feature, source=feature.source.with_parts(parts))
+    made: dict[int, Feature | _Text] = {}
+    for each in features_in(feature):
+        if isinstance(each.source, Combination):
+            made[id(each)] = _of_parts(where, each, each.source, made)
+        else:
+            made[id(each)] = _of_column(where, each, each.source, fields, schema)
+    return made[id(feature)]
+
+
+def _of_parts(where: str, feature: Feature, source: Combination, made: Mapping[int, Feature | _Text]) -> Feature:
+    parts = []
+    for part in source.parts:
+        found = made.get(id(part), part)
+        if isinstance(found, _Text):
+            raise FeatureError(
+                f"{where}: column {shown(part.source)} is text, which {source.written} does not take; "
+                ".codes({...}) makes numbers of it"
+            )
+        parts.append(found)
+    return replace(feature, source=source.with_parts(parts))
+
+
+def _of_column(where: str, feature: Feature, source: str, fields: _FieldsWithText, schema: Schema) -> Feature | _Text:
     try:
-        if not schema.is_text(feature.source):
+        if not schema.is_text(source):
             return feature
-        number = schema.number_of(feature.source)
+        number = schema.number_of(source)
     except LayoutError as error:
         raise FeatureError(f"{where}: {error}") from None
     fill: bytes | None = None
     for k, operation in enumerate(feature.operations):
         if isinstance(operation, Fill):
             if not isinstance(operation.value, bytes):
-                raise FeatureError(f"{where}: column {shown(feature.source)} is text: .{operation!r} must give text")
+                raise FeatureError(f"{where}: column {shown(source)} is text: .{operation!r} must give text")
             fill = operation.value if fill is None else fill
         elif isinstance(operation, Codes | IsMissing | IsIn | Hash):
-            _check_text(where, feature.source, operation)
-            source = fields.add(_Text(number, fill, operation), feature.source)
-            return replace(feature, source=source, operations=feature.operations[k + 1 :])
+            _check_text(where, source, operation)
+            made = fields.add(_Text(number, fill, operation), source)
+            return replace(feature, source=made, operations=feature.operations[k + 1 :])
         else:
             raise FeatureError(
-                f"{where}: column {shown(feature.source)} is text, which .{operation.name}() does not take; "
+                f"{where}: column {shown(source)} is text, which .{operation.name}() does not take; "
                 ".codes({...}) makes numbers of it"
             )
     return _Text(number, fill, None)
@@ -278,13 +292,8 @@ def _check_text(where: str, column: str, operation: Operation) -> None:
         )
 
 
-def _root(feature: Feature) -> str:
-    return feature.source if isinstance(feature.source, str) else _root(feature.source.parts[0])
-
-
 def _fields_of(features: Iterable[Feature], fields: _FieldsWithText) -> Iterable[Field]:
     for feature in features:
-        if isinstance(feature.source, str):
-            yield fields[feature.source]
-        else:
-            yield from _fields_of((part for part in feature.source.parts if isinstance(part, Feature)), fields)
+        for each in features_in(feature):
+            if isinstance(each.source, str):
+                yield fields[each.source]

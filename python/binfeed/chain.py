@@ -144,9 +144,22 @@ class Chain:
         """Take the values of the record that lies ``records`` before."""
         self.columns = [Lagged(column, records) for column in self.columns]
 
-    def fill_first(self, word: int) -> None:
-        """Put ``word`` in place of values that depend on records before the start of a file."""
-        self.columns = [FirstFilled(column, word) if column.history else column for column in self.columns]
+    def fill_first(self, written: str, value: float) -> None:
+        """Put a number in place of values that depend on records before the start of a file.
+
+        A record's values are replaced together, also those of a concat that have all they depend on; ``written`` is the
+        operation as errors show it.
+
+        Raises:
+            FeatureError: if the type cannot represent the number.
+        """
+        self.require_numbers(f".{written}")
+        if self.type == "bool" and value not in (0, 1):
+            raise FeatureError(f"{self.where}: {shown(value)} in .{written} cannot be represented as bool")
+        word = int(value) if self.type == "bool" else self.word(written, value)
+        records = self.history
+        if records > 0:
+            self.columns = [FirstFilled(column, records, word) for column in self.columns]
 
     def cast(self, type_: str) -> None:
         """Convert the values to ``type_``, which also rounds the results of arithmetic."""

@@ -225,15 +225,16 @@ class Lagged(Applied):
 
 
 class FirstFilled(Applied):
-    """Values with a word in place of those that depend on records before the start of a file."""
+    """Values with a word in place of those of the first ``records`` records of a file, which lack history."""
 
-    def __init__(self, values: Node, word: int) -> None:
-        super().__init__(call(Program.fill_first, values.history, word), [values], values.type)
+    def __init__(self, values: Node, records: int, word: int) -> None:
+        super().__init__(call(Program.fill_first, records, word), [values], values.type)
+        self.records = records
         self.word = word
         self.history = 0
 
     def _with_inputs(self, inputs: Sequence[Node]) -> Node:
-        return FirstFilled(inputs[0], self.word)
+        return FirstFilled(inputs[0], self.records, self.word)
 
 
 def call(method: Callable[..., int], *arguments: Any) -> Step:

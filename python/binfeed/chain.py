@@ -104,6 +104,7 @@ class Chain:
 
     def fill_null(self, word: int) -> None:
         """Put ``word`` in place of values that are not there."""
+        self._require_own_nulls()
         self.columns = [_filled(column, lambda _: [word]) for column in self.columns]
 
     def fill_bytes(self, written: str, value: bytes) -> None:
@@ -121,9 +122,15 @@ class Chain:
 
     def become_null(self) -> None:
         """Tell where values are not there."""
+        self._require_own_nulls()
         self.columns = [_null(column) for column in self.columns]
         self.is_computing = False
         self.result = "float32"
+
+    def _require_own_nulls(self) -> None:
+        """Check that no values come from records before, whose own may not have been there."""
+        if any(column.validity and column.looks_back for column in self.columns):
+            raise FeatureError(f"{self.where}: .fill() and .is_missing() must come before what depends on rows before")
 
     @property
     def is_bytes(self) -> bool:

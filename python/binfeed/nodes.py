@@ -46,6 +46,7 @@ class Node(ABC):
         root: the first elements of a field that they are made from; None for constants.
         validity: the bools of the record that are false where there is no value; none if there always is one.
         history: how many records before a record its values depend on.
+        looks_back: whether they depend on any such record, even if others fill in for it where there is none.
         is_fixed: whether the values do not correspond to elements of fields one to one, so that none can be left out.
     """
 
@@ -56,6 +57,7 @@ class Node(ABC):
         self.root: Elements | None = next((node.root for node in inputs if node.root is not None), None)
         self.validity: tuple[Field, ...] = tuple(dict.fromkeys(each for node in inputs for each in node.validity))
         self.history: int = max((node.history for node in inputs), default=0)
+        self.looks_back: bool = any(node.looks_back for node in inputs)
         self.is_fixed: bool = is_fixed or any(node.is_fixed for node in inputs)
 
     @property
@@ -219,6 +221,7 @@ class Lagged(Applied):
         super().__init__(call(Program.lag, records), [values], values.type)
         self.records = records
         self.history += records
+        self.looks_back |= records > 0
 
     def _with_inputs(self, inputs: Sequence[Node]) -> Node:
         return Lagged(inputs[0], self.records)

@@ -465,7 +465,8 @@ class Feature(Operators):
 class Time:
     """Times, of which a feature can be made: ``bf.field("ts").time("ns").hour()``. :meth:`Feature.time` makes one.
 
-    Parts are int32, in UTC unless there is an offset. Each is the one that ``numpy.datetime64`` and pandas give.
+    Parts are int32, in UTC unless there is an offset. Each is the one that ``numpy.datetime64`` and pandas give. A time
+    that does not fit int64, as local time since 1970 in its unit, counts as the nearest one that does.
     """
 
     def __init__(

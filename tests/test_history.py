@@ -791,18 +791,27 @@ def test_the_longest_history(n: int) -> None:
     assert_identical(last, {name: each[-1] for name, each in found.items()})
 
 
-def test_the_beginning_of_a_file_of_large_records() -> None:
-    # Of records that are not used as a whole, no more is read.
-    record = np.dtype([("x", "<i4"), ("rest", "V4092")])
-    rows = np.zeros(3000, record)
-    rows["x"] = np.arange(3000)
-    with bf.open(rows, record, {"x": X.rolling_sum(2500, first=-1), "lag": X.lag(2999, first=-1)}) as reader:
+def test_the_beginning_of_a_file_takes_memory_for_what_is_used() -> None:
+    # Of whole records, those that are looked back at would be 32 GiB.
+    record = np.dtype([("before", "V30000"), ("x", "<i4"), ("y", "<i2"), ("rest", "V2762")])
+    rows = np.zeros(30, record)
+    rows["x"], rows["y"] = np.arange(30), np.arange(30) ** 2
+    features = {"lag": X.lag(2**20, first=-1), "sum": X.rolling_sum(20, first=-2), "y": bf.field("y").lag(29, first=-3)}
+    with bf.open(rows, record, features) as reader:
         found: Any = reader[:]
-        assert_identical(reader.take([7, 2999]), {name: each[[7, 2999]] for name, each in found.items()})
-    sums = np.convolve(np.arange(3000), np.ones(2500, np.int64))[:3000]
-    sums[:2499] = -1
-    assert_identical(found["x"], sums)
-    assert_identical(found["lag"], np.array([-1] * 2999 + [0], np.int32))
+        assert_identical(reader.take([7, 29]), {name: each[[7, 29]] for name, each in found.items()})
+    sums = np.convolve(np.arange(30), np.ones(20, np.int64))[:30]
+    sums[:19] = -2
+    assert_identical(found["lag"], np.full(30, -1, np.int32))
+    assert_identical(found["sum"], sums)
+    assert_identical(found["y"], np.array([-3] * 29 + [0], np.int16))
+
+
+def test_what_is_the_same_for_all_records_has_history_as_well(instruction_set: str) -> None:
+    one = X**0
+    features = {"one": one.lag(2, first=5), "both": (one + one.lag(1, first=0)) * 2}
+    with open_with(np.arange(5, dtype="u1"), {"x": "u1"}, features, instruction_set) as reader:
+        assert_identical(reader[:], {"one": np.array([5, 5, 1, 1, 1]), "both": np.array([2, 4, 4, 4, 4])})
 
 
 @pytest.mark.parametrize("window", [None, bf.Window(5), bf.Window(3, stride=4, dilation=2)], ids=str)

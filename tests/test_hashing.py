@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -364,6 +366,37 @@ def test_indices_along_the_last_of_several_axes() -> None:
     moved = values.transpose(0, 3, 1, 2)[..., np.newaxis] == np.arange(9)
     assert_identical(found["rearranged"], moved.any(axis=-2).astype(np.float32))
     assert_identical(found["one"], np.eye(9, dtype=np.float32)[values[:, 0, 0, 0]])
+
+
+# Text of tables.
+
+
+def test_text_of_a_table_has_the_same_hashes_with_a_cache(tmp_path: Path) -> None:
+    pytest.importorskip("adbc_driver_sqlite", reason="the extra 'sql' is not installed")
+    words = ["a", None, "word", "", None, "x" * 70]
+    with contextlib.closing(sqlite3.connect(tmp_path / "t.db")) as connection, connection:
+        connection.execute("CREATE TABLE t (id INTEGER, word TEXT)")
+        connection.executemany("INSERT INTO t VALUES (?, ?)", list(enumerate(words)))
+    word = bf.field("word").fill("longer " * 20)  # than any text there is
+    features = {
+        "fast": word.hash(1000),
+        "strong": word.hash(1000, salt=5),
+        "cross": bf.cross(word.hash(2**62), "id", bins=1000),
+        "known": word.is_in(["a", "longer " * 20]),
+        "missing": bf.field("word").hash(10).is_missing(),
+    }
+    texts_or_filler = [("longer " * 20 if each is None else each).encode() for each in words]
+    expected = {
+        "fast": in_tensorflow(texts_or_filler, 1000),
+        "strong": in_tensorflow(texts_or_filler, 1000, 5),
+        "cross": crossed_in_tensorflow([in_tensorflow(texts_or_filler, 2**62), np.arange(6)], 1000),
+        "known": np.array([True, True, False, False, True, False]),
+        "missing": np.array([False, True, False, False, True, False]),
+    }
+    for cache in (None, tmp_path / "cache"):
+        reader = bf.from_sql("SELECT * FROM t ORDER BY id", f"sqlite:///{tmp_path}/t.db", features, cache=cache)
+        (batch,) = reader.batches(10)
+        assert_identical(batch, expected)
 
 
 # In graphs.

@@ -216,7 +216,7 @@ class TableDecoder:
 def for_cache(features: Mapping[str, Feature] | Feature) -> Mapping[str, Feature] | Feature:
     """Return features that read text as fixed bytes, which may be too short for what fills in for NULL.
 
-    So the codes of what fills in take its place: ``fill(b"x").codes({b"x": 1})`` becomes ``codes({b"x": 1}).fill(1)``.
+    So what is made of it takes its place: ``fill(b"x").codes({b"x": 1})`` becomes ``codes({b"x": 1}).fill(1)``.
     """
     if isinstance(features, Feature):
         return _filled_later(features)
@@ -229,9 +229,8 @@ def _filled_later(feature: Feature) -> Feature:
         source = source.with_parts(part if isinstance(part, Literal) else _filled_later(part) for part in source.parts)
     operations = feature.operations
     match operations:
-        case [Fill(value=bytes() as value), Codes() as codes, *rest]:
-            code = dict(codes.codes).get(value, codes.default)
-            operations = (codes, Fill(code, None), *rest)
+        case [Fill(value=bytes() as value), (Codes() | IsIn() | Hash()) as operation, *rest]:
+            operations = (operation, Fill(_function_of(operation)(value), None), *rest)
     return replace(feature, source=source, operations=operations)
 
 

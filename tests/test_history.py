@@ -356,6 +356,15 @@ def test_every_order_gives_the_same_bits(paths: list[Path], reader: bf.Reader) -
         check_every_order(in_memory, everything, batch_sizes=[5])
 
 
+def test_a_feature_has_the_same_bits_alone(paths: list[Path], reader: bf.Reader) -> None:
+    everything: Any = reader[:]
+    for name, feature in FEATURES.items():
+        with bf.open(paths, LAYOUT, {"id": "id", name: feature}) as alone:
+            found: Any = alone[:]
+            assert len(alone) >= len(reader)
+        assert_identical(rows_at(found, everything["id"])[name], everything[name])
+
+
 def test_every_instruction_set_gives_the_same_bits(paths: list[Path], reader: bf.Reader, instruction_set: str) -> None:
     everything: Any = reader[:]
     with open_with(paths, LAYOUT, FEATURES, instruction_set) as same:
@@ -778,6 +787,41 @@ def test_long_histories(n: int, instruction_set: str) -> None:
         weights = decay ** np.arange(n + 1)[::-1]
         expected = (weights * series[place : place + n + 1]).sum() / weights.sum()
         np.testing.assert_allclose(found["ewm"][place], expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [2, 65, 1000, 5000])
+def test_long_histories_at_the_beginning_of_a_file(n: int, instruction_set: str) -> None:
+    files = [np.random.default_rng(n + k).integers(-30_000, 30_000, size) for k, size in enumerate([3000, 1, 64, 2500])]
+    sources = [file.astype(">i2").view(np.uint8) for file in files]
+    features = {
+        "lag": X.lag(n, first=-7),
+        "sum": X.rolling_sum(n, first=-7),
+        "min": X.rolling_min(n, first=-7),
+        "mean": X.cast("float64").rolling_mean(n, first=-7),
+        "std": X.cast("float64").rolling_std(n, first=-7),
+        "sum of lag": X.lag(3, first=0).rolling_sum(n, first=-7),
+    }
+    with open_with(sources, {"x": ">i2"}, features, instruction_set) as reader:
+        found: Any = reader[:]
+        assert len(reader) == 5565
+        picked = np.random.default_rng(0).integers(0, len(reader), 40)
+        assert_identical(reader.take(picked), {name: each[picked] for name, each in found.items()})
+        batches = list(reader.batches(997))
+        assert_identical({name: np.concatenate([batch[name] for batch in batches]) for name in features}, found)
+    series = [pd.Series(file) for file in files]
+    expected = {
+        "lag": [each.shift(n, fill_value=-7) for each in series],
+        "sum": [each.rolling(n).sum().fillna(-7) for each in series],
+        "min": [each.rolling(n).min().fillna(-7) for each in series],
+        "sum of lag": [each.shift(3, fill_value=0).rolling(n).sum().fillna(-7) for each in series],
+    }
+    for name, values in expected.items():
+        assert_identical(found[name], pd.concat(values).to_numpy().astype(found[name].dtype))
+    for name, values in {
+        "mean": [each.rolling(n).mean().fillna(-7) for each in series],
+        "std": [each.rolling(n).std().fillna(-7) for each in series],
+    }.items():
+        np.testing.assert_allclose(found[name], pd.concat(values), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("n", [2**20, 2**20 - 1])

@@ -27,13 +27,15 @@ TYPES = ["u1", ">i2", "<u3", ">i5", "<u6", ">u7", "<f2", "<bfloat16", ">f4", "<i
 
 @pytest.fixture(scope="module")
 def guarded() -> np.ndarray:
-    """Two pages of memory before one that must not be touched."""
-    area = mmap.mmap(-1, 3 * PAGE)
+    """Two pages of memory between two that must not be touched."""
+    area = mmap.mmap(-1, 4 * PAGE)
     array = np.frombuffer(area, np.uint8)
     libc = ctypes.CDLL(None, use_errno=True)
-    assert libc.mprotect(ctypes.c_void_p(array.ctypes.data + 2 * PAGE), PAGE, 0) == 0
-    array[: 2 * PAGE] = np.random.default_rng(0).integers(0, 256, 2 * PAGE)
-    return array[: 2 * PAGE]
+    for page in (0, 3):
+        assert libc.mprotect(ctypes.c_void_p(array.ctypes.data + page * PAGE), PAGE, 0) == 0
+    inner = array[PAGE : 3 * PAGE]
+    inner[:] = np.random.default_rng(0).integers(0, 256, 2 * PAGE)
+    return inner
 
 
 @pytest.mark.parametrize("type_", TYPES)
@@ -62,6 +64,36 @@ def test_the_last_record_may_end_with_the_memory(guarded: np.ndarray, type_: str
             if name != "log":
                 assert_identical(batch[name], expected[name])
                 assert_identical(scattered[name], expected[name][::-1])
+
+
+@pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.parametrize("window", [None, bf.Window(3), bf.Window(2, stride=3, dilation=2)], ids=str)
+def test_nothing_before_the_first_record_is_looked_back_at(
+    guarded: np.ndarray, type_: str, window: bf.Window | None, instruction_set: str
+) -> None:
+    layout = bf.Layout({"before": "u1", "x": type_})
+    x = bf.field("x")
+    features = {
+        "now": x,
+        "filled": x.lag(3, first=1),
+        "sum": x.cast("float64").rolling_mean(5, first=0),
+        "change": (x.cast("int32") - x.cast("int32").lag(1)).lag(2, first=7),
+        "block": bf.concat("before", bf.field("before").lag(9, first=0)),
+        "last": bf.field("before").lag(200, first=9),
+    }
+    size = 120 * layout.record_bytes
+    for rows in (guarded[:size], guarded[-size:]):
+        copied = np.concatenate([np.zeros(64, np.uint8), rows, np.zeros(64, np.uint8)])[64:-64]
+        for looking_back in (features, features | {"before": x.lag(4)}):
+            with (
+                open_with(rows, layout, looking_back, instruction_set, window) as reader,
+                open_with(copied, layout, looking_back, "baseline", window) as expected,
+            ):
+                assert_identical(reader[:], expected[:])
+                for i in (0, 1, len(reader) - 1):
+                    assert_identical(reader[i], expected[i])
+                backwards = np.arange(len(reader))[::-1]
+                assert_identical(reader.take(backwards), expected.take(backwards))
 
 
 def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -137,6 +169,30 @@ def test_not_one_batch_of_zeros_is_given(tmp_path: Path, now: int) -> None:
         """,
         tmp_path,
         now,
+    )
+
+
+def test_a_truncated_file_is_an_error_for_what_looks_back(tmp_path: Path) -> None:
+    check(
+        """
+        value = bf.field("value").cast("int64")
+        features = {"lag": value.lag(5000), "mean": value.rolling_mean(100), "first": value.lag(7000, first=-1)}
+        reader = bf.open(paths, "<u4", features)
+        windows = bf.open(paths, "<u4", features, window=bf.Window(8, stride=3))
+        reader[0], windows[0]
+        os.truncate(paths[0], 2 * PAGE)
+        # The record is there or was cut off, but what it looks back at was cut off in any case.
+        for i in (0, 1000, RECORDS - 5001):
+            assert fails(lambda: reader[i], 2 * PAGE)
+        assert fails(lambda: reader[:], 2 * PAGE)
+        assert fails(lambda: reader.take([RECORDS, 9]), 2 * PAGE)
+        assert fails(lambda: list(reader.batches(1000)), 2 * PAGE)
+        assert fails(lambda: windows[5], 2 * PAGE)
+        assert fails(lambda: list(windows.batches(50)), 2 * PAGE)
+        assert np.array_equal(reader[RECORDS - 5000:]["lag"], np.arange(RECORDS - 5000))
+        print("the process lives")
+        """,
+        tmp_path,
     )
 
 

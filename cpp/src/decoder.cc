@@ -148,18 +148,18 @@ void decode_blocks(const DecodePlan& plan, std::span<const Rows> sources, std::s
 }
 
 // The rows that lack some of the rows that the plan looks back at: they are decoded in memory that has zeros there.
+// Only the used bytes of rows are in it, so the address is where the first row would begin.
 std::size_t decode_first(const DecodePlan& plan, const Rows& rows, std::size_t count,
                          std::span<std::byte* const> outputs) {
   const std::size_t missing = plan.history() - rows.before;
   const std::size_t now = std::min(count, missing);
-  const std::size_t bytes = plan.source_bytes()[0];
+  const std::size_t bytes = plan.used_end() - plan.used_begin();
   std::vector<std::byte> together((plan.history() + now) * bytes);
   std::byte* to = together.data() + missing * bytes;
-  const std::byte* from = rows.first - rows.before * rows.stride;
-  for (std::size_t row = 0; row < rows.before + now; ++row, to += bytes, from += rows.stride) {
-    std::memcpy(to, from, bytes);
-  }
-  const Rows complete{together.data() + plan.history() * bytes, bytes, rows.before};
+  const std::byte* from = rows.first - rows.before * rows.stride + plan.used_begin();
+  const std::size_t copied = bytes > 0 ? rows.before + now : 0;  // features may be constant
+  for (std::size_t row = 0; row < copied; ++row, to += bytes, from += rows.stride) std::memcpy(to, from, bytes);
+  const Rows complete{together.data() + plan.history() * bytes - plan.used_begin(), bytes, rows.before};
   decode_blocks(plan, {&complete, 1}, now, outputs);
   return now;
 }

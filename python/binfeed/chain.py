@@ -104,6 +104,7 @@ class Chain:
 
     def fill_null(self, word: int) -> None:
         """Put ``word`` in place of values that are not there."""
+        self._require_own_nulls()
         self.columns = [_filled(column, lambda _: [word]) for column in self.columns]
 
     def fill_bytes(self, written: str, value: bytes) -> None:
@@ -121,9 +122,15 @@ class Chain:
 
     def become_null(self) -> None:
         """Tell where values are not there."""
+        self._require_own_nulls()
         self.columns = [_null(column) for column in self.columns]
         self.is_computing = False
         self.result = "float32"
+
+    def _require_own_nulls(self) -> None:
+        """Check that no values come from records before, whose own may not have been there."""
+        if any(column.validity and column.looks_back for column in self.columns):
+            raise FeatureError(f"{self.where}: .fill() and .is_missing() must come before what depends on rows before")
 
     @property
     def is_bytes(self) -> bool:
@@ -144,9 +151,22 @@ class Chain:
         """Take the values of the record that lies ``records`` before."""
         self.columns = [Lagged(column, records) for column in self.columns]
 
-    def fill_first(self, word: int) -> None:
-        """Put ``word`` in place of values that depend on records before the start of a file."""
-        self.columns = [FirstFilled(column, word) if column.history else column for column in self.columns]
+    def fill_first(self, written: str, value: float) -> None:
+        """Put a number in place of values that depend on records before the start of a file.
+
+        A record's values are replaced together, also those of a concat that have all they depend on; ``written`` is the
+        operation as errors show it.
+
+        Raises:
+            FeatureError: if the type cannot represent the number.
+        """
+        self.require_numbers(f".{written}")
+        if self.type == "bool" and value not in (0, 1):
+            raise FeatureError(f"{self.where}: {shown(value)} in .{written} cannot be represented as bool")
+        word = int(value) if self.type == "bool" else self.word(written, value)
+        records = self.history
+        if records > 0:
+            self.columns = [FirstFilled(column, records, word) for column in self.columns]
 
     def cast(self, type_: str) -> None:
         """Convert the values to ``type_``, which also rounds the results of arithmetic."""

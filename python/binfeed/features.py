@@ -470,7 +470,8 @@ class Feature(Operators):
 class Time:
     """Times, of which a feature can be made: ``bf.field("ts").time("ns").hour()``. :meth:`Feature.time` makes one.
 
-    Parts are int32, in UTC unless there is an offset. Each is the one that ``numpy.datetime64`` and pandas give.
+    Parts are int32, in UTC unless there is an offset. Each is the one that ``numpy.datetime64`` and pandas give. A time
+    that does not fit int64, as local time since 1970 in its unit, counts as the nearest one that does.
     """
 
     def __init__(
@@ -533,7 +534,8 @@ def fields(*patterns: str) -> list[Feature]:
     """Make features of all fields whose names match a pattern: ``*`` stands for any text, ``?`` for one character.
 
     They go into :func:`concat`, ``bf.concat(*bf.fields("bid*"))``, or into a list of features, where each has the name
-    of its field. What is done to one of them is done to every field that it stands for.
+    of its field. An operation such as ``.scale`` or ``.lag`` is done to every field that a pattern stands for.
+    Operators such as ``+`` take patterns that stand for a single field, and the concat of others.
 
     Raises:
         FeatureError: if a pattern is not a string. Opening files raises it if no field matches.

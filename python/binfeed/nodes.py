@@ -48,6 +48,7 @@ class Node(ABC):
         root: the first elements of a field that they are made from; None for constants.
         validity: the bools of the record that are false where there is no value; none if there always is one.
         history: how many records before a record its values depend on.
+        looks_back: whether they depend on any such record, even if others fill in for it where there is none.
         is_fixed: whether the values do not correspond to elements of fields one to one, so that none can be left out.
     """
 
@@ -58,6 +59,7 @@ class Node(ABC):
         self.root: Elements | None = next((node.root for node in inputs if node.root is not None), None)
         self.validity: tuple[Field, ...] = tuple(dict.fromkeys(each for node in inputs for each in node.validity))
         self.history: int = max((node.history for node in inputs), default=0)
+        self.looks_back: bool = any(node.looks_back for node in inputs)
         self.is_fixed: bool = is_fixed or any(node.is_fixed for node in inputs)
 
     @property
@@ -220,21 +222,23 @@ class Lagged(Applied):
         super().__init__(call(Program.lag, records), [values], values.type)
         self.records = records
         self.history += records
+        self.looks_back |= records > 0
 
     def _with_inputs(self, inputs: Sequence[Node]) -> Node:
         return Lagged(inputs[0], self.records)
 
 
 class FirstFilled(Applied):
-    """Values with a word in place of those that depend on records before the start of a file."""
+    """Values with a word in place of those of the first ``records`` records of a file, which lack history."""
 
-    def __init__(self, values: Node, word: int) -> None:
-        super().__init__(call(Program.fill_first, values.history, word), [values], values.type)
+    def __init__(self, values: Node, records: int, word: int) -> None:
+        super().__init__(call(Program.fill_first, records, word), [values], values.type)
+        self.records = records
         self.word = word
         self.history = 0
 
     def _with_inputs(self, inputs: Sequence[Node]) -> Node:
-        return FirstFilled(inputs[0], self.word)
+        return FirstFilled(inputs[0], self.records, self.word)
 
 
 def inputs_first(root: T, inputs_of: Callable[[T], Iterable[T]]) -> list[T]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Any
 
 import numpy as np
@@ -50,12 +51,14 @@ class Plan:
         program: the program of the core that makes them.
         never_null: the fields that must have a value, each with the feature that needs it, as errors name it.
         history: how many records before a record the features depend on.
+        looking_back: the features that depend on any, as errors name them, even if ``first`` fills in for records.
     """
 
     outputs: list[Output]
     program: Program
     never_null: list[tuple[Field, str]]
     history: int = 0
+    looking_back: list[str] = attribute(default_factory=list)
 
 
 def plan_features(features: Mapping[str, Feature] | Feature, layout: Fields, window: Window | None = None) -> Plan:
@@ -112,6 +115,8 @@ class _Planner:
         plan.outputs.append(Output(name, value_dtype(chain.type), (*time, *chain.shape)))
         plan.never_null.extend((field, chain.where) for column in chain.columns for field in column.validity)
         plan.history = max(plan.history, chain.history)
+        if any(column.looks_back for column in chain.columns):
+            plan.looking_back.append(chain.where)
 
     def _check(self, chain: Chain, feature: Feature) -> None:
         if feature.is_target and (self._window is None or self._window.target_offset is None):

@@ -66,7 +66,7 @@ class History(Operation):
         if not self._keeps_type:
             chain.is_computing = not is_integer(chain.type)
         if self.first is not None:
-            chain.fill_first(chain.word(repr(self), self.first))
+            chain.fill_first(repr(self), self.first)
 
 
 class _Keeping(History):
@@ -275,7 +275,7 @@ class First(Operation):
         return replace(value, array=array, history=0)
 
     def plan(self, chain: Chain) -> None:
-        chain.fill_first(chain.word(repr(self), self.value))
+        chain.fill_first(repr(self), self.value)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import datetime
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class TimePart(Operation):
     """A part of a time in the proleptic Gregorian calendar, as int32.
 
     Attributes:
-        part: its name, one of ``PERIODS``.
+        part: its name: hour, minute, weekday, day_of_year or seconds_of_day.
         unit: what the time counts, one of ``PER_DAY``.
         start: where it counts from: units from 1970-01-01 00:00, local if the part is.
     """
@@ -45,14 +45,6 @@ class TimePart(Operation):
     part: str
     unit: str
     start: int
-    #: The parts, and the value at which each begins again.
-    PERIODS: ClassVar[dict[str, float]] = {
-        "hour": 24,
-        "minute": 60,
-        "weekday": 7,
-        "day_of_year": 365.2425,
-        "seconds_of_day": 86_400,
-    }
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -77,7 +69,7 @@ class TimePart(Operation):
         per_day = PER_DAY[self.unit]
         since_1970 = time + self.start
         if self.part == "weekday":
-            return (since_1970 // per_day + 3) % 7  # 1970-01-01 was a Thursday
+            return (since_1970 // per_day % 7 + 3) % 7  # 1970-01-01 was a Thursday
         if self.part == "day_of_year":
             return _day_of_year(since_1970 // per_day)
         in_day = since_1970 % per_day
@@ -112,6 +104,8 @@ class Cyclic(Operation):
             raise FeatureError(f"{chain.where}: .{self!r} does not take bools")
         columns = []
         for column in chain.columns:
+            if column.is_fixed and column.elements > 1:
+                raise FeatureError(f"{chain.where}: .{self!r} must come before one_hot, not after it")
             angle = (NodeSeries(column).cast("float64") * self._radians).node
             for k in range(column.elements):
                 one = angle if column.elements == 1 else angle.select(slice(k, k + 1))
@@ -136,21 +130,32 @@ def start_of(unit: str, epoch: str | datetime.date | np.datetime64, offset: str 
     """Return when times begin: the units from 1970-01-01 00:00, in local time.
 
     Raises:
-        FeatureError: if the epoch or the offset is none, or is not a whole number of units.
+        FeatureError: if the epoch or the offset is none, or is not a whole number of units, or of more than 64 bits.
     """
-    return _units(unit, "epoch", epoch, _epoch(epoch)) + _units(unit, "offset", offset, _offset(offset))
+    start = _units(unit, "epoch", epoch, _epoch(epoch)) + _units(unit, "offset", offset, _offset(offset))
+    if not -(2**63) <= start < 2**63:
+        raise FeatureError(f"time({unit!r}): epoch={shown(epoch)} is too long before or after 1970 for this unit")
+    return start
 
 
 def _epoch(epoch: Any) -> int:
     """Return the nanoseconds from 1970-01-01 to an epoch."""
-    if epoch == "unix":
+    if isinstance(epoch, str) and epoch == "unix":
         return 0
     try:
+        # NumPy also takes numbers, and texts such as "now".
+        is_written = isinstance(epoch, str) and re.match(r"[+-]?\d", epoch)
+        if not is_written and not isinstance(epoch, datetime.date | np.datetime64):
+            raise ValueError
         if isinstance(epoch, datetime.datetime) and epoch.tzinfo is not None:
             epoch = epoch.astimezone(datetime.timezone.utc).replace(tzinfo=None)
-        return int(np.datetime64(epoch, "s").astype(np.int64)) * 10**9
-    except (TypeError, ValueError):
+        time = np.datetime64(epoch)
+        if np.isnat(time):
+            raise ValueError
+    except ValueError:
         raise FeatureError(f'time(epoch=) must be "unix" or a date such as "1980-01-06", not {shown(epoch)}') from None
+    seconds = time.astype("M8[s]")
+    return int(seconds.astype(np.int64)) * 10**9 + int((time - seconds).astype("m8[ns]").astype(np.int64))
 
 
 def _offset(offset: Any) -> int:
@@ -175,8 +180,9 @@ def _day_of_year(day: S) -> S:
     """Return the day of the year, from 1 on, for days since 1970-01-01.
 
     Years are counted from March on, so that a leap day is the last (Hinnant, "chrono-compatible low-level date
-    algorithms", 2014).
+    algorithms", 2014). All repeats after 400 years, which have 146,097 days.
     """
+    day = day % 146_097
     since_march_0 = day + 719_468
     era = since_march_0 // 146_097
     day_of_era = since_march_0 % 146_097

@@ -17,7 +17,7 @@ from binfeed.layout import Field
 from binfeed.operations.base import Operation
 from binfeed.operations.comparisons import Fill, IsMissing
 from binfeed.operations.encodings import Codes, Hash, IsIn
-from binfeed.planning import Output, name_of, plan_features
+from binfeed.planning import Output, Plan, name_of, plan_features
 from binfeed.tables.columns import Array, Block, Column, null_error, rows_of
 from binfeed.tables.schema import Schema
 
@@ -107,6 +107,8 @@ class TableDecoder:
     Attributes:
         features: what they are.
         outputs: the arrays of a batch, flat.
+        looking_back: the features that depend on rows before, as errors name them. Only files have these, so that a
+            decoder of such features decodes nothing.
     """
 
     def __init__(self, features: Mapping[str, Feature] | Feature, schema: Schema, source: str) -> None:
@@ -129,8 +131,7 @@ class TableDecoder:
                 numeric[name] = made
                 outputs.append(None)
         plan = plan_features(numeric.get(None, numeric), fields)
-        if plan.history:
-            raise FeatureError("rows of a table have no history: read it into a cache= to use rows before a row")
+        self.looking_back = plan.looking_back
         self._made = fields.made
         self._never_null = {field.source // 2: where for field, where in plan.never_null}
         names = list(named)
@@ -142,7 +143,10 @@ class TableDecoder:
         self._widths = [schema.source_bytes(k) for k in range(len(schema.columns))]
         self._widths += [text.dtype.itemsize for text in self._made]
         self._used = {field.source // 2 for field in _fields_of(numeric.values(), fields)}
-        self._decoder = ColumnDecoder(
+        self._decoder = None if plan.looking_back else self._made_decoder(plan)
+
+    def _made_decoder(self, plan: Plan) -> ColumnDecoder:
+        return ColumnDecoder(
             source_bytes=[width for each in self._widths for width in (each, 1)],
             program=plan.program,
             array_types=[(output.dtype, output.shape) for output in plan.outputs],
@@ -163,6 +167,7 @@ class TableDecoder:
             DataError: naming column and row, if a value is NULL that no feature replaces, or does not have the size of
                 its layout.
         """
+        assert self._decoder is not None  # from_sql() streams no features that look back
         columns = [*block, *(text.read(block) for text in self._made)]
         for number, where in self._never_null.items():
             self._require_values(columns[number], number, where, first_row)
@@ -211,7 +216,7 @@ class TableDecoder:
 def for_cache(features: Mapping[str, Feature] | Feature) -> Mapping[str, Feature] | Feature:
     """Return features that read text as fixed bytes, which may be too short for what fills in for NULL.
 
-    So the codes of what fills in take its place: ``fill(b"x").codes({b"x": 1})`` becomes ``codes({b"x": 1}).fill(1)``.
+    So what is made of it takes its place: ``fill(b"x").codes({b"x": 1})`` becomes ``codes({b"x": 1}).fill(1)``.
     """
     if isinstance(features, Feature):
         return _filled_later(features)
@@ -225,9 +230,8 @@ def _filled_later(feature: Feature) -> Feature:
         if isinstance(source, Combination):
             source = source.with_parts(made.get(id(part), part) for part in source.parts)
         match operations:
-            case [Fill(value=bytes() as value), Codes() as codes, *rest]:
-                code = dict(codes.codes).get(value, codes.default)
-                operations = (codes, Fill(code, None), *rest)
+            case [Fill(value=bytes() as value), (Codes() | IsIn() | Hash()) as operation, *rest]:
+                operations = (operation, Fill(_function_of(operation)(value), None), *rest)
         made[id(each)] = replace(each, source=source, operations=operations)
     return made[id(feature)]
 

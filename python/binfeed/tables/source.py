@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, overload
 
 from binfeed._core import default_instruction_set
-from binfeed.errors import DataError, checked_keywords, options_of, shown, suggestion
+from binfeed.errors import DataError, FeatureError, checked_keywords, options_of, shown, suggestion
 from binfeed.feature_sets import FeaturesLike, as_features
 from binfeed.features import Feature
 from binfeed.layout import LayoutLike
@@ -157,7 +157,8 @@ def from_sql(
         ValueError: if the query does not begin like one that only reads, or a number is out of range.
         DatabaseError: if the database cannot be reached, refuses the query, or has a type that cannot be read.
         DataError: naming column and row, if a value cannot be read.
-        FeatureError: naming the feature that does not fit its column, or a column that the query does not have.
+        FeatureError: naming the feature that does not fit its column, or that depends on rows before without a cache,
+            or a column that the query does not have.
         ImportError: without the driver: ``pip install 'binfeed[sql]'``.
     """
     table, schema = make_table(query, connection, **options)
@@ -166,6 +167,9 @@ def from_sql(
     if cache is None:
         if flag("refresh", refresh):
             raise ValueError("refresh= is for a cache: give cache= as well")
+        if decoder.looking_back:
+            where = decoder.looking_back[0]
+            raise FeatureError(f"{where} depends on rows before, which only a cache keeps: give cache= as well")
         return TableReader(table, decoder)
     if table.database.identity is None:
         raise ValueError("cache= needs the URI of a database: a function does not say which one it connects to")

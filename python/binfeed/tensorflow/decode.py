@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from binfeed.errors import DataError, LayoutError, checked_keywords
+from binfeed.errors import DataError, FeatureError, LayoutError, checked_keywords
 from binfeed.feature_sets import FeaturesLike, as_features
 from binfeed.features import Feature
 from binfeed.layout import Layout, LayoutLike, as_layout, framed
@@ -51,7 +51,7 @@ def decode(
     Raises:
         tf.errors.InvalidArgumentError: naming the string, if its size is not that of a record.
         LayoutError: naming the field that cannot be decoded.
-        FeatureError: naming the feature that does not fit the layout.
+        FeatureError: naming the feature that does not fit the layout, or that depends on records before.
         TypeError: if ``many`` is not a bool.
         ImportError: if the ops cannot be loaded.
     """
@@ -59,6 +59,10 @@ def decode(
     layout = as_layout(layout)
     asked = as_features(features, layout)
     planned = plan_features(asked, layout)
+    if planned.looking_back:
+        raise FeatureError(
+            f"{planned.looking_back[0]} depends on records before, but strings have no records before them"
+        )
     plan = plan_bytes(layout, planned)
     specs = [tensor_spec(output, ()) for output in planned.outputs]
     records = tf.convert_to_tensor(records, tf.string)

@@ -470,7 +470,7 @@ def function_of(name: str, *arrays: Array) -> Array:
     nearest = exact.astype(dtype)
     error = np.abs(found - exact) / np.spacing(np.abs(nearest))
     is_same = (found == nearest) | (np.isnan(found) & np.isnan(nearest))
-    is_near = is_same | (error <= (2 if dtype == np.float64 else 0.51))
+    is_near = is_same | (error <= 1)
     assert is_near.all(), f"{name} of {columns[~is_near][0]} is {found[~is_near][0]}, not {exact[~is_near][0]}"
     return found.reshape(shape)
 

@@ -106,7 +106,11 @@ def imports_of(source: Path) -> set[str]:
 def test_the_design_shows_the_layers() -> None:
     (shown,) = re.findall(r"```\n(_core\n.+?)```", (ROOT / "docs" / "design.md").read_text(), re.DOTALL)
     lines = [line.split(" | ") for line in shown.splitlines()]
-    names = {name for line in lines for layer in line for name in layer.split()} - {"tensorflow:", "tables:", "operations:"}
+    names = {name for line in lines for layer in line for name in layer.split()} - {
+        "tensorflow:",
+        "tables:",
+        "operations:",
+    }
     assert names == {name.rsplit(".")[-1] for layer in LAYERS for name in layer}
 
 

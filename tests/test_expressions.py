@@ -426,7 +426,7 @@ def test_functions_are_as_near_to_numpy_as_promised(name: str, dtype: str) -> No
         assert_identical(other, found)
     with np.errstate(all="ignore"):
         errors = errors_in_ulps(found, getattr(np, name)(a.astype(np.longdouble)))
-    assert errors.max() <= (2 if dtype == "<f8" else 0.51), f"{name}({a[errors.argmax()]})"
+    assert errors.max() <= 1, f"{name}({a[errors.argmax()]})"
 
 
 @pytest.mark.parametrize("dtype", ["<f4", "<f8"])
@@ -441,7 +441,7 @@ def test_powers_are_as_near_to_numpy_as_promised(dtype: str) -> None:
         assert_identical(other, found)
     with np.errstate(all="ignore"):
         errors = errors_in_ulps(found, np.power(a.astype(np.longdouble), b.astype(np.longdouble)))
-    assert errors.max() <= (2 if dtype == "<f8" else 0.51), f"{a[errors.argmax()]} ** {b[errors.argmax()]}"
+    assert errors.max() <= 1, f"{a[errors.argmax()]} ** {b[errors.argmax()]}"
 
 
 def test_the_square_of_a_float_is_a_product(instruction_set: str) -> None:
@@ -511,7 +511,7 @@ def test_values_are_looked_up(instruction_set: str) -> None:
     ("make", "words"),
     [
         (lambda: bool(A < 1), "a feature is neither true nor false"),
-        (lambda: 1 < A < 5, "Combine conditions with & | ~ in place of and, or, not"),
+        (lambda: 1 < A < 5, "Combine conditions with & | ~ rather than and, or, not"),
         (lambda: A > 1 and B > 1, "put each in parentheses"),
         (lambda: not A, "neither true nor false"),
         (lambda: A in [B], "neither true nor false"),

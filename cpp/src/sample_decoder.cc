@@ -19,6 +19,8 @@ constexpr std::size_t kSamplePrefetchBytes = 4096;
 constexpr std::size_t kCacheLine = 64;
 // Decoded rows that overlapping samples share at a time: they should fit into the second-level cache.
 constexpr std::size_t kOverlapBytes = 128 << 10;
+// The most memory for the rows of a sample and those between them, where these are decoded for a plan that looks back.
+constexpr std::size_t kMaxLatticeBytes = 16 << 20;
 
 std::size_t as_size(std::int64_t value) { return static_cast<std::size_t>(value); }
 
@@ -101,6 +103,10 @@ void SampleDecoder::add_samples(const std::byte* first_record, std::int64_t coun
   }
 }
 
+std::size_t SampleDecoder::row_bytes() const {
+  return std::accumulate(plan_.row_bytes().begin(), plan_.row_bytes().end(), std::size_t{0});
+}
+
 std::size_t SampleDecoder::before(const std::byte* record) const {
   return plan_.history() == 0 ? 0 : static_cast<std::size_t>(record - first_of_file_) / plan_.source_bytes()[0];
 }
@@ -113,6 +119,7 @@ std::int64_t SampleDecoder::lattice_rows(std::int64_t count) const {
 // that looks back takes as many rows as it looks back at.
 bool SampleDecoder::overlaps(std::int64_t count) const {
   const auto history = static_cast<std::int64_t>(plan_.history());
+  if (history > 0 && as_size(lattice_rows(1)) > kMaxLatticeBytes / std::max<std::size_t>(row_bytes(), 1)) return false;
   const bool is_run = size_ > 1 && step_bytes_ == plan_.source_bytes()[0];
   const std::int64_t rows_of_each = is_run ? size_ + history : size_ * (1 + history);
   return lattice_rows(count) + history <= count * rows_of_each / 2;
@@ -120,11 +127,9 @@ bool SampleDecoder::overlaps(std::int64_t count) const {
 
 void SampleDecoder::add_overlapping(const std::byte* first_record, std::int64_t count) {
   rows_.flush();
-  std::size_t row_bytes = 0;
-  for (const std::size_t bytes : plan_.row_bytes()) row_bytes += bytes;
   // The last rows are decoded again for the samples that follow, so these must be several times the rows of one sample.
   const auto rows = std::max<std::int64_t>(
-      static_cast<std::int64_t>(kOverlapBytes / std::max<std::size_t>(row_bytes, 1)), 8 * lattice_rows(1));
+      static_cast<std::int64_t>(kOverlapBytes / std::max<std::size_t>(row_bytes(), 1)), 8 * lattice_rows(1));
   const std::int64_t at_a_time = std::min(count, std::max<std::int64_t>((rows - lattice_rows(1)) / lattice_stride_, 1));
 
   decoded_.resize(plan_.row_bytes().size());

@@ -37,6 +37,8 @@ class SampleDecoder {
   void add_samples(const std::byte* first_record, std::int64_t count);
   void add_overlapping(const std::byte* first_record, std::int64_t count);
 
+  // Of all outputs together.
+  std::size_t row_bytes() const;
   bool overlaps(std::int64_t count) const;
   // Rows of the lattice on which all records of `count` successive samples lie.
   std::int64_t lattice_rows(std::int64_t count) const;

@@ -131,7 +131,8 @@ def literal(what: str, value: npt.ArrayLike, *, allow_infinite: bool = False, al
         if given.dtype.kind == "O":
             if not all(isinstance(each, Real) for each in given.flat):
                 raise TypeError
-            given = np.asarray(given, np.uint64 if all(isinstance(each, Integral) for each in given.flat) else np.float64)
+            are_whole = all(isinstance(each, Integral) for each in given.flat)
+            given = np.asarray(given, np.uint64 if are_whole else np.float64)
     except OverflowError:
         raise FeatureError(f"{what} takes integers that fit int64 or uint64, not {shown(value)}") from None
     except (TypeError, ValueError):

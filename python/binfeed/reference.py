@@ -1,8 +1,8 @@
 """The rules of decoding and shuffling in plain NumPy: slow, but the definition of every bit that binfeed gives.
 
 Fields and orders are defined here, and each operation of a feature by its ``reference`` in :mod:`binfeed.operations`.
-The tests compare the compiled decoder with them, for every instruction set. Any NaN counts as equal to any other. The
-``log1p`` here is that of NumPy, from which the decoder may differ by 2 units in the last place.
+The tests compare the compiled decoder with them, for every instruction set. Any NaN counts as equal to any other.
+Functions such as ``log`` here are those of NumPy, from which the decoder may differ by 2 units in the last place.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ build/preset-%/built: $(CMAKE) $(SOURCES) CMakePresets.json
 # With AddressSanitizer and UndefinedBehaviorSanitizer, until the first finding: the ops, in a small substitute for
 # TensorFlow, and the tests of the decoder, except for those that load TensorFlow, which does not run under sanitizers,
 # and for one that limits memory, which does not suffice for sanitizers.
-SANITIZED := $(addprefix tests/test_, decode.py order.py batches.py windows.py reader.py memory_safety.py bad_input.py copy_parser.py)
+SANITIZED := $(addprefix tests/test_, decode.py order.py batches.py windows.py history.py reader.py memory_safety.py bad_input.py copy_parser.py)
 sanitize: build/preset-sanitize/built
 	ASAN_OPTIONS=handle_sigbus=0 build/preset-sanitize/cpp/tests/test_ops tests/corpus/plans
 	$(PYTHON) -m venv $(VENV)/sanitize

@@ -66,6 +66,28 @@ def test_the_last_record_may_end_with_the_memory(guarded: np.ndarray, type_: str
                 assert_identical(scattered[name], expected[name][::-1])
 
 
+@pytest.mark.parametrize("size", [1, 3, 4, 7, 8, 9, 16, 17, 31, 33, 63, 64, 65, 127, 129])
+def test_the_last_key_may_end_with_the_memory(guarded: np.ndarray, size: int, instruction_set: str) -> None:
+    layout = bf.Layout({"number": ">u2", "key": f"S{size}"})
+    key, number = bf.field("key"), bf.field("number")
+    features = {
+        "fast": key.hash(2**40),
+        "strong": key.hash(2**40, salt=1),
+        "cross": bf.cross(key, number, bins=2**40),
+        "known": key.is_in([b"a", b""]),
+        "hot": number.hash(9).one_hot(9),
+        "bucket": number.bucketize([1, 10, 100]),
+        "hours": number.time("m").hour(),
+    }
+    for rows in (guarded[: 7 * layout.record_bytes], guarded[-7 * layout.record_bytes :]):
+        with (
+            open_with(rows, layout, features, instruction_set) as reader,
+            open_with(rows.tobytes(), layout, features, "baseline") as expected,
+        ):
+            assert_identical(reader[:], expected[:])
+            assert_identical(reader.take([6, 0]), expected.take([6, 0]))
+
+
 @pytest.mark.parametrize("type_", TYPES)
 @pytest.mark.parametrize("window", [None, bf.Window(3), bf.Window(2, stride=3, dilation=2)], ids=str)
 def test_nothing_before_the_first_record_is_looked_back_at(

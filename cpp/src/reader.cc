@@ -22,6 +22,7 @@ constexpr std::int64_t kBlockBytes = 64 << 20;
 // The most samples if there are so many files that each sample may be in another one, which has to be mapped.
 constexpr std::int64_t kBlockPositionsOfManyFiles = 1 << 10;
 constexpr std::size_t kManyFiles = 1 << 12;
+constexpr std::int64_t kBlocksOfHistory = 4;
 // Bytes to request from the system at a time.
 constexpr std::uint64_t kReadAheadBytes = 64 << 20;
 // Samples to touch in order to learn whether a stretch is in memory.
@@ -83,7 +84,8 @@ std::int64_t Reader::block_positions() const {
   std::int64_t stride_bytes = 0;
   const bool is_huge = __builtin_mul_overflow(samples_.window().stride, record_bytes, &stride_bytes);
   const std::int64_t bytes = is_huge ? sample_bytes_ : std::min(sample_bytes_, stride_bytes);
-  return std::clamp<std::int64_t>(kBlockBytes / bytes, 1, most);
+  // Each time, the history of the first sample is computed anew.
+  return std::clamp<std::int64_t>(kBlockBytes / bytes, 1, std::max(most, kBlocksOfHistory * samples_.window().history));
 }
 
 void Reader::read(const Order& order, std::int64_t position, std::int64_t count, std::span<std::byte* const> outputs,

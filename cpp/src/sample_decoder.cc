@@ -152,6 +152,7 @@ void SampleDecoder::copy_sample(std::int64_t first_row) {
   std::vector<std::byte*>& outputs = rows_.outputs();
   for (std::size_t k = 0; k < plan_.row_bytes().size(); ++k) {
     const std::size_t row_bytes = plan_.row_bytes()[k];
+    if (row_bytes == 0) continue;  // nothing was decoded, not even an address
     const std::byte* from = decoded_[k].data() + as_size(first_row) * row_bytes;
     if (lattice_step_ == 1) {
       std::memcpy(outputs[k], from, as_size(size_) * row_bytes);

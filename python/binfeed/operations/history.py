@@ -79,12 +79,10 @@ class _Keeping(History):
 
 
 @dataclass(frozen=True)
-class Lag(_Keeping):
-    """The value of the record that lies ``n`` before."""
+class _Since(History):
+    """What a value is to that of the record that lies ``n`` before."""
 
     n: int
-    name = "lag"
-    takes_numbers = False
 
     def __repr__(self) -> str:
         return self._repr(str(self.n))
@@ -92,24 +90,22 @@ class Lag(_Keeping):
     @property
     def records(self) -> int:
         return self.n
+
+
+class Lag(_Since, _Keeping):
+    """The value of the record that lies ``n`` before."""
+
+    name = "lag"
+    takes_numbers = False
 
     def computed(self, x: S) -> S:
         return x.lag(self.n)
 
 
-@dataclass(frozen=True)
-class Diff(History):
+class Diff(_Since):
     """The difference from the value of the record that lies ``n`` before; exact for integers."""
 
-    n: int
     name = "diff"
-
-    def __repr__(self) -> str:
-        return self._repr(str(self.n))
-
-    @property
-    def records(self) -> int:
-        return self.n
 
     def compute_type(self, type_: str) -> str:
         return type_ if is_integer(type_) else compute_type(type_)
@@ -118,38 +114,20 @@ class Diff(History):
         return x - x.lag(self.n)
 
 
-@dataclass(frozen=True)
-class PctChange(History):
+class PctChange(_Since):
     """The change since the record that lies ``n`` before, relative to its value."""
 
-    n: int
     name = "pct_change"
-
-    def __repr__(self) -> str:
-        return self._repr(str(self.n))
-
-    @property
-    def records(self) -> int:
-        return self.n
 
     def computed(self, x: S) -> S:
         before = x.lag(self.n)
         return (x - before) / before
 
 
-@dataclass(frozen=True)
-class LogReturn(History):
+class LogReturn(_Since):
     """The logarithm of the value less that of the record that lies ``n`` before."""
 
-    n: int
     name = "log_return"
-
-    def __repr__(self) -> str:
-        return self._repr(str(self.n))
-
-    @property
-    def records(self) -> int:
-        return self.n
 
     def computed(self, x: S) -> S:
         logarithm = x.log()

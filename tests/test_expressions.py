@@ -18,7 +18,7 @@ import pytest
 from binfeed.planning import plan_features
 from binfeed.reader import open_with
 
-from tests.helpers import Array, WriteFiles, assert_identical, joined
+from tests.helpers import Array, WriteFiles, assert_identical, joined, nullable
 
 A, B, X = bf.field("a"), bf.field("b"), bf.field("x")
 
@@ -311,6 +311,24 @@ def test_a_single_value_next_to_nothing() -> None:
     a, b = np.ones((2, 3), "<f4"), np.array([1, 2], "<f4")
     found = computed({"sum": bf.concat(A[0:0], B) + 1, "scaled": bf.concat(A[0:0], B, A[0:0]).scale(2, 1)}, a=a, b=b)
     assert_identical(found, {"sum": b[:, np.newaxis] + 1, "scaled": b[:, np.newaxis] * 2 + 1})
+
+
+@pytest.mark.parametrize(
+    ("feature", "written"),
+    [
+        ((A + 1) * B / 2.5, "(((field('a') + 1) * field('b')) / 2.5)"),
+        (2 - A, "(2 - field('a'))"),
+        (-(A**2), "((field('a') ** 2) * -1)"),
+        ((~A).cast("int8") & B[0], "((~field('a')).cast('int8') & field('b')[0])"),
+        (bf.where(A > 1, [1, 2], B).exp(), "where((field('a') > 1), [1, 2], field('b')).exp()"),
+        (bf.minimum(A, 0.5).bucketize([0, 1]), "minimum(field('a'), 0.5).bucketize([0, 1])"),
+        (A.between(1, 3), "((field('a') >= 1) & (field('a') <= 3))"),
+        ((A == "x").alias("is_x"), "field('a').is_in([b'x']).alias('is_x')"),
+        ((A % 7).target(), "(field('a') % 7).target()"),
+    ],
+)
+def test_expressions_print_as_they_are_computed(feature: bf.Feature, written: str) -> None:
+    assert repr(feature) == written
 
 
 # Comparisons, bits and choices.
@@ -887,6 +905,39 @@ def test_windows_and_targets_of_expressions(write_files: WriteFiles) -> None:
         assert_identical(reader[:], expected)
         for engine in ("graph", "generator"):
             assert_identical(joined(reader.to_tf_dataset(4, engine=engine).as_numpy_iterator()), expected)
+
+
+# Values that are not there.
+
+
+def test_a_value_is_null_if_it_is_made_of_one(instruction_set: str) -> None:
+    random = np.random.default_rng(2)
+    records = np.zeros(500, [("a", "<i4"), ("b", "<f4", (2,)), ("has_a", "?"), ("has_b", "?")])
+    for name in records.dtype.names:
+        records[name] = random.integers(0, 2 if name.startswith("has") else 9, records[name].shape)
+    layout = nullable(bf.Layout(records.dtype), {"a": "has_a", "b": "has_b"})
+    features = {
+        "filled": (A + B).fill(-1),
+        "before": A.fill(0) + B.fill(1),
+        "both": (A > B).is_missing(),
+        "one": (A * 2).is_missing(),
+        "chosen": bf.where(A > 3, B, -B).is_missing(),
+        "condition": bf.where(A.is_missing(), 7, B.fill(0)),
+        "side": bf.concat(A, B).is_missing() | bf.concat(B, A).is_missing(),
+    }
+    a, b = records["a"][:, np.newaxis], records["b"]
+    no_a, no_b = ~records["has_a"][:, np.newaxis], np.repeat(~records["has_b"][:, np.newaxis], 2, axis=1)
+    expected = {
+        "filled": np.where(no_a | no_b, -1, a + b).astype(np.float32),
+        "before": (np.where(no_a, 0, a) + np.where(no_b, 1, b)).astype(np.float32),
+        "both": no_a | no_b,
+        "one": no_a[:, 0],
+        "chosen": no_a | no_b,
+        "condition": np.where(no_a, 7, np.where(no_b, 0, b)).astype(np.float32),
+        "side": np.concatenate([no_a, no_b], axis=1) | np.concatenate([no_b, no_a], axis=1),
+    }
+    with open_with([records.view(np.uint8).reshape(-1)], layout, features, instruction_set) as reader:
+        assert_identical(reader[:], expected)
 
 
 # Tables.

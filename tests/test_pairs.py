@@ -12,6 +12,7 @@ from typing import Any
 import binfeed as bf
 import numpy as np
 import pytest
+from binfeed import reference
 from binfeed.element_types import OUTPUT_TYPES
 from binfeed.reader import open_with
 from hypothesis import given, settings
@@ -274,6 +275,10 @@ def test_every_order_by_every_engine(
             check_dataset(case, reader, whole)
 
 
+#: Functions of which the definition has other bits.
+INEXACT = {f"operation: {name}" for name in (*FUNCTIONS, "**")}
+
+
 @given(data=st.data())
 @settings(max_examples=150)
 def test_features_together_are_what_each_is_alone(data: st.DataObject) -> None:
@@ -299,3 +304,25 @@ def test_features_together_are_what_each_is_alone(data: st.DataObject) -> None:
         with open_with(content, layout, features, instruction_set) as reader:
             assert_identical(reader[:], alone)
             assert_identical(reader.take([0]), {name: values[:1] for name, values in alone.items()})
+
+
+@given(data=st.data())
+@settings(max_examples=300)
+def test_features_of_other_records_are_made_or_refused(data: st.DataObject) -> None:
+    """Fields of the same names may have other types and shapes, which nothing drawn takes into account."""
+    chain = data.draw(chains(tuple(leaves(data.draw(records()).struct))))
+    record = data.draw(records())
+    raw = record_bytes(record.struct, 50, data.draw(st.integers(0, 99)))
+    content = record.header + raw.tobytes() + record.footer
+    layout = record.layout()
+    try:
+        found, *others = (
+            open_with([np.frombuffer(content, np.uint8)], layout, chain.feature(), name)[:]
+            for name in bf.build_info().supported
+        )
+    except bf.FeatureError:
+        return
+    for other in others:
+        assert_identical(other, found)
+    if record.form != "string" and not INEXACT & set(chain.traits()):
+        assert_identical(found, reference.decode(raw, layout, {"x": chain.feature()})["x"])

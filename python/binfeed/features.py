@@ -461,7 +461,7 @@ class Feature(Operators):
         chain = source
         for each in self.operations:
             if isinstance(each, arithmetic.Invert):
-                chain = f"~{chain}"
+                chain = f"(~{chain})"
             else:
                 chain += f"{'' if isinstance(each, shapes.Select) else '.'}{each!r}"
         return f"{chain}{'.target()' if self.is_target else ''}{f'.alias({self.name!r})' if self.name else ''}"

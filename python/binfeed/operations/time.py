@@ -113,7 +113,7 @@ class Cyclic(Operation):
                     cast_to(Applied(call(Program.map, function), [one], "float64"), "float32")
                     for function in (Function.SIN, Function.COS)
                 ]
-        chain.columns = columns
+        chain.columns = columns or [cast_to(chain.columns[0], "float32")]  # which has no values
         chain.shape += (2,)
         chain.is_computing = False
         chain.result = "float32"

@@ -527,5 +527,5 @@ def test_features_are_neither_true_nor_false() -> None:
         lambda: 1 < feature < 5,
         lambda: not feature,
     ):
-        with pytest.raises(bf.FeatureError, match="& | ~"):
+        with pytest.raises(bf.FeatureError, match=r"& \| ~"):
             decide()

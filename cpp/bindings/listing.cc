@@ -54,7 +54,11 @@ class Argument {
     };
     if (type == ElementType::kFloat32) return written(std::bit_cast<float>(static_cast<std::uint32_t>(word)));
     if (type == ElementType::kFloat64) return written(std::bit_cast<double>(word));
-    return type == ElementType::kUint64 ? written(word) : written(static_cast<std::int64_t>(word));
+    // A word has zeros above a narrower value.
+    const auto unused = static_cast<int>(64 - 8 * element_bytes(type));
+    const bool is_signed = type == ElementType::kInt8 || type == ElementType::kInt16 || type == ElementType::kInt32 ||
+                           type == ElementType::kInt64;
+    return is_signed ? written(static_cast<std::int64_t>(word << unused) >> unused) : written(word);
   }
 };
 

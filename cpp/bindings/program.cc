@@ -168,6 +168,7 @@ void register_program(py::module_& module) {
   module.def(
       "hash_of_bytes",
       [](const std::string& text, const std::vector<std::uint64_t>& salt) {
+        require(salt.empty() || salt.size() == 2, "a salt has two words");
         const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
         return salt.empty() ? fingerprint64(bytes, text.size()) : strong_hash64(salt.data(), bytes, text.size());
       },

@@ -78,6 +78,8 @@ class Inference {
     return in_;
   }
   ValueShape operator()(const FillFirst& fill_first) const {
+    require(fill_first.records <= kMaxHistory,
+            "filling the first " + std::to_string(fill_first.records) + " records is more than 2^20");
     const ElementType type = value_type(in_.type);
     require(!is_bool(type) || fill_first.replacement <= 1, "the replacement of a bool must be 0 or 1");
     return {type, in_.elements};

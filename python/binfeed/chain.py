@@ -21,7 +21,6 @@ from binfeed.nodes import (
     Elements,
     Filled,
     FirstFilled,
-    Lagged,
     Node,
     Step,
     call,
@@ -146,10 +145,6 @@ class Chain:
     def history(self) -> int:
         """How many records before a record its values depend on."""
         return max(column.history for column in self.columns)
-
-    def lag(self, records: int) -> None:
-        """Take the values of the record that lies ``records`` before."""
-        self.columns = [Lagged(column, records) for column in self.columns]
 
     def fill_first(self, written: str, value: float) -> None:
         """Put a number in place of values that depend on records before the start of a file.

@@ -221,8 +221,7 @@ class Arithmetic(Binary):
         types, literals = [chain.type for chain in _features(parts)], _literals(parts)
         is_exact = self._is_exact(types, literals)
         type_ = "int64" if is_exact else compute_type(*types)
-        if self.operator in ("/", "//", "%"):
-            self._require_divisor(where, parts[1], type_)
+        self._check_zeros(where, parts, type_)
         exponent = self._whole_exponent()
         if exponent is not None and (is_exact or exponent == 2):
             return self._power(parts, _reduced(exponent), type_)
@@ -237,14 +236,17 @@ class Arithmetic(Binary):
         step = call(Program.combine, self.CORE[self.operator])
         return self._joined(parts, chains, step, type_, is_computing=not is_exact)
 
-    def _require_divisor(self, where: str, divisor: Part, type_: str) -> None:
-        if not isinstance(divisor, Literal):
-            return
-        zeros = divisor.array[cast(divisor.array, type_) == 0]
-        if zeros.size and zeros.flat[0] == 0:
+    def _check_zeros(self, where: str, parts: Sequence[Part], type_: str) -> None:
+        """Check that no divisor is zero, and that no factor or divisor becomes zero in the type of the result."""
+        divisor = parts[1]
+        if self.operator in ("/", "//", "%") and isinstance(divisor, Literal) and not divisor.array.all():
             raise FeatureError(f"{where}: {self.written} divides by zero")
-        if zeros.size:
-            raise FeatureError(f"{where}: {shown(zeros.flat[0].item())} in {self.written} becomes zero as {type_}")
+        if self.operator not in ("*", "/", "//", "%"):
+            return
+        for numbers in _literals(parts):
+            lost = numbers[(cast(numbers, type_) == 0) & (numbers != 0)]
+            if lost.size:
+                raise FeatureError(f"{where}: {shown(lost.flat[0].item())} in {self.written} becomes zero as {type_}")
 
     def _is_exact(self, types: Sequence[str], literals: Sequence[npt.NDArray[Any]]) -> bool:
         if self.operator == "/" or (self.operator == "**" and self._whole_exponent() is None):
@@ -284,7 +286,7 @@ class Comparison(Binary):
         x, y = along_records(values)
         if are_integers(_types_of(values), _literals_of(values)):
             return self._combined(values, _IN_NUMPY[self.operator](x.astype(object), y.astype(object)).astype(bool))
-        type_, _ = _meeting_of(values)
+        type_ = _comparing(_meeting_of(values)[0], _literals_of(values))
         return self._combined(values, _IN_NUMPY[self.operator](cast(x, type_), cast(y, type_)))
 
     def plan(self, where: str, parts: Sequence[Part]) -> Chain:
@@ -295,7 +297,7 @@ class Comparison(Binary):
                 for part in parts
             ]
         else:
-            type_, _ = self._meeting(where, parts)
+            type_ = _comparing(self._meeting(where, parts)[0], _literals(parts))
             chains = [self._as_type(where, part, type_) for part in parts]
         core, is_swapped, is_inverted = self.CORE[self.operator]
         made = self._joined(parts, chains[::-1] if is_swapped else chains, call(Program.combine, core), "bool")
@@ -425,10 +427,18 @@ class Cross(Elementwise):
         return made
 
 
+def _comparing(type_: str, literals: Sequence[npt.NDArray[Any]]) -> str:
+    """Return the type in which values are compared: float64 if ``type_`` has no finite number for a literal."""
+    with np.errstate(all="ignore"):
+        are_held = (np.isfinite(cast(each, type_).astype(np.float64)) | ~np.isfinite(each) for each in literals)
+        return type_ if all(map(np.all, are_held)) else "float64"
+
+
 def _power_of(column: Node, exponent: int, type_: str) -> Node:
     """Return the product of ``exponent`` equal factors, by repeated squaring."""
-    if exponent == 0:
-        return Constants(np.ones(column.elements, type_))
+    if exponent == 0:  # as much a value of the record as any other power
+        zero = Applied(call(Program.combine, Core.MULTIPLY), [column, Constants(np.zeros(1, type_))], type_)
+        return Applied(call(Program.combine, Core.ADD), [zero, Constants(np.ones(1, type_))], type_)
     multiply = call(Program.combine, Core.MULTIPLY)
     square = cast_to(column, type_)
     result: Node | None = None

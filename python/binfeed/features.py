@@ -33,7 +33,7 @@ from binfeed.combinations import Combination, Concat, Cross, Extremum, Where
 from binfeed.element_types import OUTPUT_TYPES, as_dtype
 from binfeed.errors import FeatureError, checked_keywords, shown, suggestion
 from binfeed.layout import is_name
-from binfeed.nodes import inputs_first
+from binfeed.nodes import MAX_HISTORY, inputs_first
 from binfeed.numbers import flag
 from binfeed.operations import arithmetic, comparisons, encodings, shapes
 from binfeed.operations import history as past
@@ -71,13 +71,18 @@ class Feature(Operators):
     name: str | None = attribute(default=None, metadata={"is_label": True})
 
     def _then(self, operation: Operation) -> Feature:
-        return replace(self, operations=(*self.operations, operation), name=None)
+        return replace(self, operations=(*self.operations, operation))
 
     @classmethod
     def _of(cls, combination: Combination) -> Feature:
-        if any(isinstance(part, Feature) and part.is_target for part in combination.parts):
-            raise FeatureError(f"{combination!r} takes features of the same records: write (...).target()")
-        return Feature(combination)
+        features = [part for part in combination.parts if isinstance(part, Feature)]
+        targets = sum(part.is_target for part in features)
+        if targets == 0:
+            return Feature(combination)
+        if targets < len(features):
+            raise FeatureError(f"{combination.written} takes features of the same records: all of a target, or none")
+        parts = (replace(part, is_target=False) if isinstance(part, Feature) else part for part in combination.parts)
+        return Feature(combination.with_parts(parts), is_target=True)
 
     def target(self) -> Feature:
         """Read the same feature from the records of a window's target: see :class:`~binfeed.Window`."""
@@ -431,6 +436,8 @@ class Feature(Operators):
         if width is None or not 1 <= width < math.inf:
             raise FeatureError(f"ewm_mean(span=) must be a number of at least 1, not {shown(span)}")
         needed = past.history_of(width) if history is None else history
+        if history is None and needed > MAX_HISTORY:
+            raise FeatureError(f"ewm_mean(span={shown(span)}) needs more than 2^20 records: give history= as well")
         return self._then(
             past.EwmMean(
                 _first("ewm_mean", first), float(width), arguments.history_size("ewm_mean(history=)", needed, lowest=0)
@@ -484,6 +491,9 @@ class Time:
         self._feature = feature
         self._unit = times.checked_unit(unit)
         self._start = times.start_of(unit, epoch, offset)
+
+    def __repr__(self) -> str:
+        return f"<times of {self._feature!r}: .hour(), .weekday() and other parts are features>"
 
     def hour(self) -> Feature:
         """The hour of the day, 0 to 23."""
@@ -565,7 +575,8 @@ def concat(*features: Feature | str) -> Feature:
 def where(condition: Feature, a: Operand, b: Operand) -> Feature:
     """Choose ``a`` where a bool feature is true, else ``b``, each a feature, a number or an array of numbers.
 
-    The result has the smallest dtype that holds both, see :mod:`binfeed.promotion`.
+    The result has the smallest dtype that holds both, and is float32 for an integer and a float: see
+    :mod:`binfeed.promotion`.
 
     Raises:
         FeatureError: if ``condition`` is not a feature. Opening files raises it if it is not bool.
@@ -578,7 +589,8 @@ def where(condition: Feature, a: Operand, b: Operand) -> Feature:
 def minimum(a: Operand, b: Operand) -> Feature:
     """Choose the lower of two values, each a feature, a number or an array of numbers; NaN if one is.
 
-    The result has the smallest dtype that holds both, see :mod:`binfeed.promotion`.
+    The result has the smallest dtype that holds both, and is float32 for an integer and a float: see
+    :mod:`binfeed.promotion`.
 
     Raises:
         FeatureError: if neither is a feature.

@@ -125,6 +125,9 @@ class Operators:
     def __rxor__(self, other: Operand) -> Self:
         return self._binary(Bitwise, "^", other, self)
 
+    def __abs__(self) -> Self:
+        return self.abs()
+
     def __invert__(self) -> Self:
         return self._then(arithmetic.Invert())
 

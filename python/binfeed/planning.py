@@ -50,7 +50,7 @@ class Plan:
         outputs: the arrays that come out, in the order of the features.
         program: the program of the core that makes them.
         never_null: the fields that must have a value, each with the feature that needs it, as errors name it.
-        history: how many records before a record the features depend on.
+        history: how many records before the first of a sample the features depend on.
         looking_back: the features that depend on any, as errors name them, even if ``first`` fills in for records.
     """
 
@@ -114,9 +114,13 @@ class _Planner:
         time = () if window is None else window.shape(feature.is_target)
         plan.outputs.append(Output(name, value_dtype(chain.type), (*time, *chain.shape)))
         plan.never_null.extend((field, chain.where) for column in chain.columns for field in column.validity)
-        plan.history = max(plan.history, chain.history)
+        plan.history = max(plan.history, chain.history - self._target_offset(feature))
         if any(column.looks_back for column in chain.columns):
             plan.looking_back.append(chain.where)
+
+    def _target_offset(self, feature: Feature) -> int:
+        """Return how many records after the first of a sample the feature's first one is."""
+        return (self._window.target_offset or 0) if feature.is_target and self._window is not None else 0
 
     def _check(self, chain: Chain, feature: Feature) -> None:
         if feature.is_target and (self._window is None or self._window.target_offset is None):

@@ -110,9 +110,10 @@ class ArraySeries(Series):
         return type(self)(np.sqrt(self.array))
 
     def _with(self, operation: Any, other: Self | float) -> Self:
+        if is_integer(self.array.dtype.name) and operation not in (np.minimum, np.maximum):
+            whole = other.array if isinstance(other, ArraySeries) else np.array(other, np.int64)
+            return type(self)(exact(operation, self.array, whole))
         operand = other.array if isinstance(other, ArraySeries) else np.array(other, self.array.dtype)
-        if self.array.dtype.kind in "biu" and operation not in (np.minimum, np.maximum):
-            return type(self)(exact(operation, self.array, operand))
         return type(self)(operation(self.array, operand).astype(self.array.dtype))
 
 
@@ -159,9 +160,9 @@ class NodeSeries(Series):
         return self._mapped(Function.SQRT)
 
     def _with(self, combination: Combination, other: Self | float) -> Self:
-        operand = other.node if isinstance(other, NodeSeries) else Constants(np.array([other], self.node.type))
         is_exact = is_integer(self.node.type) and combination not in (Combination.MINIMUM, Combination.MAXIMUM)
         type_ = "int64" if is_exact else self.node.type
+        operand = other.node if isinstance(other, NodeSeries) else Constants(np.array([other], type_))
         return type(self)(Applied(call(Program.combine, combination), [self.node, operand], type_))
 
     def _mapped(self, function: Function) -> Self:

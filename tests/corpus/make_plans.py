@@ -63,7 +63,7 @@ EXPRESSIONS = {
     "exact": (X - X[::-1]) * 3 // X % 7,
     "float": (X - PRICE) / 2 + 1 / PRICE,
     "power": PRICE**0.5 + X**3,
-    "compare": (X == X[:, ::-1]) | ~(PRICE >= 0.5) & (X < 300) & (X <= X),
+    "compare": (X[:, ::-1] == X) | ~(PRICE >= 0.5) & (X < 300) & (X <= X),
     "where": bf.where(PRICE > 0, X, -1),
     "extrema": bf.maximum(bf.minimum(X, PRICE), 0.5),
     "bits": (X & 3) ^ (X | 8),

@@ -84,15 +84,15 @@ class Codes(Operation):
     def _code_of_words(self, chain: Chain, size: int | None) -> dict[tuple[int, ...], int]:
         """Return the codes by keys as the core has them; ``size`` is that of fixed bytes, or None for integers."""
         found: dict[tuple[int, ...], int] = {}
-        written = repr(self)
+        written = f"{self.name}()"
         for key, code in self.codes:
             if isinstance(key, bytes) != (size is not None):
-                raise FeatureError(f"{chain.where}: {shown(key)} in .codes() is not a value of {chain.type}")
+                raise FeatureError(f"{chain.where}: {shown(key)} in .{self.name}() is not a value of {chain.type}")
             if isinstance(key, bytes):
                 if len(key) > (size or 0) and chain.is_nullable:
                     continue  # the text of a table may be longer elsewhere
                 if len(key) > (size or 0):
-                    raise FeatureError(f"{chain.where}: {shown(key)} in .codes() is longer than {chain.type}")
+                    raise FeatureError(f"{chain.where}: {shown(key)} in .{self.name}() is longer than {chain.type}")
                 padded = key.ljust(-(-(size or 0) // 8) * 8, b"\0")
                 words = tuple(np.frombuffer(padded, "<u8").tolist())
             else:
@@ -100,6 +100,12 @@ class Codes(Operation):
             if found.setdefault(words, code) != code:
                 raise FeatureError(f"{chain.where}: {shown(key)} has two codes in .codes(): {found[words]} and {code}")
         return found
+
+
+class _Membership(Codes):
+    """The codes by which :class:`IsIn` finds values."""
+
+    name = "is_in"
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ class IsIn(Operation):
 
     @property
     def _codes(self) -> Codes:
-        return Codes(tuple((key, 1) for key in self.keys), 0)
+        return _Membership(tuple((key, 1) for key in self.keys), 0)
 
 
 @dataclass(frozen=True)

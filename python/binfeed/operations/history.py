@@ -284,7 +284,7 @@ class CumSum(Operation):
 def history_of(span: float) -> int:
     """Return the records before which those that are older would have less than a thousandth of all weight."""
     decay = 1 - 2 / (span + 1)
-    return 0 if decay == 0 else math.ceil(math.log(1e-3) / math.log(decay))
+    return 0 if decay == 0 else math.ceil(math.log(1e-3) / math.log1p(-2 / (span + 1)))
 
 
 def _lag(x: S, records: int) -> S:

@@ -163,7 +163,7 @@ def _offset(offset: Any) -> int:
     if isinstance(offset, datetime.timedelta):
         return offset // datetime.timedelta(microseconds=1) * 1000
     matched = re.fullmatch(r"([+-])(\d\d):?(\d\d)", offset) if isinstance(offset, str) else None
-    if not matched or int(matched[3]) >= 60:
+    if not matched or int(matched[2]) >= 24 or int(matched[3]) >= 60:
         raise FeatureError(f'time(offset=) must be such as "+05:30", or a timedelta, not {shown(offset)}')
     minutes = int(matched[2]) * 60 + int(matched[3])
     return (minutes if matched[1] == "+" else -minutes) * 60 * 10**9

@@ -17,8 +17,8 @@ LIBRARY = Path(_core.__file__).parent / "tensorflow" / "_ops.so"
 def load_ops() -> Any:
     """Load the library, and return the module of its ops.
 
-    The library does not need Python: ``tf.load_op_library(LIBRARY)`` loads it in any process that runs a graph with
-    these ops.
+    The library does not need Python: ``tf.load_op_library(str(LIBRARY))`` loads it in any process that runs a graph
+    with these ops.
 
     Raises:
         ImportError: saying why, if there is no library or this TensorFlow cannot load it.

@@ -1036,3 +1036,16 @@ def test_only_a_cache_of_a_table_has_rows_before_a_row(tmp_path: Path) -> None:
             bf.from_sql(query, uri, {"x": feature}, cache=tmp_path / "cache")
     with pytest.raises(bf.DataError, match="column 'price' is NULL in row 0"):
         bf.from_sql(query, uri, {"x": price.lag(1, first=0)}, cache=tmp_path / "cache")
+
+
+def test_targets_count_their_history_from_their_own_records(tmp_path: Path) -> None:
+    path = tmp_path / "x.bin"
+    np.arange(100, dtype="<i4").tofile(path)
+    value = bf.field("value")
+    window = bf.Window(64, target_offset=95)
+    with bf.open(path, "<i4", {"x": value, "y": value.diff(32).target()}, window=window) as reader:
+        assert len(reader) == 5
+        assert reader[:]["y"].tolist() == [32] * 5
+    with bf.open(path, "<i4", {"x": value, "y": value.lag(97).target()}, window=window) as reader:
+        assert reader[:]["x"][:, 0].tolist() == [2, 3, 4]
+        assert reader[:]["y"].tolist() == [0, 1, 2]

@@ -120,9 +120,9 @@ def test_an_alias_names_a_feature_of_a_list(rows: Array) -> None:
     assert list(found) == ["spread", "size", "bid", "bid_1", "twice", "ask_1"]
     assert_identical(found["spread"], native(rows, "ask_1") - native(rows, "bid_1"))
     assert_identical(found["bid"], found["bid_1"])
-    # The last name holds, and what is made of a named feature has no name.
+    # The last name holds. Operations keep it, combinations have none.
     assert list(read(rows, [spread.alias("other")])) == ["other"]
-    assert list(read(rows, [bid.alias("bid").scale(2)])) == ["bid_1"]
+    assert list(read(rows, [bid.alias("bid").scale(2)])) == ["bid"]
     # Elsewhere a name is no more than a label.
     assert list(read(rows, {"key": spread})) == ["key"]
     assert_identical(read(rows, spread), found["spread"])
@@ -175,7 +175,7 @@ def test_the_names_of_patterns_are_those_of_the_layout() -> None:
         ([bf.field("size").alias("bid_1"), "bid_1"], "two features have the name 'bid_1'"),
         ([bf.field("bid_1") + 1], "(field('bid_1') + 1) needs a name in a list of features: give it one with .alias()"),
         ([bf.concat("bid*")], "needs a name in a list of features"),
-        ([(bf.field("bid_1") + 1).alias("x").scale(2)], "needs a name in a list of features"),
+        ([(bf.field("bid_1") + 1).alias("x") * 2], "needs a name in a list of features"),
         (["nothing*"], "no field matches 'nothing*'; the fields are bid_1, bid_2"),
         ([bf.field("bid_3")], "the layout has no field 'bid_3'; did you mean"),
         ({"x": "bid*"}, "feature 'x': field('bid*') stands for 2 fields: put them side by side with bf.concat"),

@@ -323,3 +323,13 @@ def test_what_has_no_times_is_refused(feature: bf.Feature, message: str) -> None
     layout = bf.Layout({"t": "<i8", "x": "<f4", "flag": "?", "name": "S4", "three": "(3)u1"})
     with pytest.raises(bf.FeatureError, match=message):
         bf.open(bytes(layout.record_bytes), layout, feature)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "<u2", "<i4", ">u4", "<u8", "<i8"])
+def test_epochs_and_offsets_are_of_any_size_whatever_the_dtype(dtype: str, instruction_set: str) -> None:
+    times = np.array([0, 1, 100], dtype)
+    feature = bf.field("value").time("s", epoch="1899-12-30", offset="-05:30").hour()
+    with open_with(times, dtype, feature, instruction_set) as reader:
+        found = reader[:]
+    since = np.datetime64("1899-12-30", "s") + times.astype("timedelta64[s]") - np.timedelta64(330, "m")
+    assert found.tolist() == [int(str(time)[11:13]) for time in since]

@@ -92,31 +92,31 @@ WithConstant Lowering::with_constant(std::size_t number) const {
   const ValueShape& shape = shapes_[number];
   const ValueShape& in = shapes_[input_of(number)];
   const bool is_fast = constant != nullptr && shape.type == compute_type(in.type) && shape.elements == in.elements &&
-                       constant->type == shape.type;
+                       shape.elements > 0 && constant->type == shape.type;
   if (!is_fast) return {};
-  WithConstant found;
   switch (combine->combination) {
     case Combination::kMultiply:
-      found.arithmetic = Arithmetic::kMultiply;
-      break;
+      return {Arithmetic::kMultiply, constant};
     case Combination::kAdd:
-      found.arithmetic = Arithmetic::kAdd;
-      break;
+      return {Arithmetic::kAdd, constant};
     case Combination::kSubtract:
-      found.arithmetic = Arithmetic::kSubtract;
-      break;
+      return {Arithmetic::kSubtract, constant};
     case Combination::kDivide:
-      found.arithmetic = Arithmetic::kDivide;
-      break;
+      return {Arithmetic::kDivide, constant};
     default:
       return {};
   }
+}
+
+std::vector<double> WithConstant::operand() const {
+  std::vector<double> numbers;
+  numbers.reserve(constant->words.size());
   for (const std::uint64_t word : constant->words) {
-    found.operand.push_back(constant->type == ElementType::kFloat32
-                                ? static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(word)))
-                                : std::bit_cast<double>(word));
+    numbers.push_back(constant->type == ElementType::kFloat32
+                          ? static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(word)))
+                          : std::bit_cast<double>(word));
   }
-  return found;
+  return numbers;
 }
 
 // Whether this step is done in one pass with its only user.
@@ -139,18 +139,18 @@ std::optional<double> Lowering::factor_after(std::size_t number) const {
   if (combine == nullptr || !user || with_constant(number)) return std::nullopt;
   const bool is_sum = combine->combination == Combination::kAdd || combine->combination == Combination::kSubtract;
   const auto [a, b] = operand_types(combine->combination, number);
-  WithConstant next = with_constant(*user);
-  if (!is_sum || a != b || kernels_.scaled[0][index_of(a)].to_float == nullptr || next.operand.size() != 1)
-    return std::nullopt;
+  const WithConstant next = with_constant(*user);
+  const bool is_single = next && next.constant->words.size() == 1;
+  if (!is_sum || !is_single || a != b || kernels_.scaled[0][index_of(a)].to_float == nullptr) return std::nullopt;
   // The product may be left to a sum in its turn.
   const auto after = only_user_of(*user);
   if (after && next.arithmetic == Arithmetic::kMultiply && with_constant(*after).arithmetic == Arithmetic::kAdd &&
       with_constant(*after))
     return std::nullopt;
-  const bool is_product =
-      next.arithmetic == Arithmetic::kMultiply ||
-      (next.arithmetic == Arithmetic::kDivide && invert_powers_of_two(shapes_[*user].type, next.operand));
-  return is_product ? std::optional(next.operand[0]) : std::nullopt;
+  std::vector<double> factor = next.operand();
+  const bool is_product = next.arithmetic == Arithmetic::kMultiply ||
+                          (next.arithmetic == Arithmetic::kDivide && invert_powers_of_two(shapes_[*user].type, factor));
+  return is_product ? std::optional(factor[0]) : std::nullopt;
 }
 
 // Whether a step can round its results to float32 in the same pass.

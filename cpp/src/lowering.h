@@ -43,9 +43,11 @@ struct Range {
 // What arithmetic on floats computes with a constant; nothing for a step that is none.
 struct WithConstant {
   kernels::Arithmetic arithmetic{};
-  std::vector<double> operand = {};  // one, or one per element
+  const Constant* constant = nullptr;
 
-  explicit operator bool() const { return !operand.empty(); }
+  explicit operator bool() const { return constant != nullptr; }
+  // One number, or one per element.
+  std::vector<double> operand() const;
 };
 
 class Lowering {

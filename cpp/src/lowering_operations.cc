@@ -177,15 +177,16 @@ void Lowering::lower(const Bucketize& bucketize, std::size_t) {
 
 void Lowering::compute(std::size_t number, ElementType to) {
   std::size_t input = input_of(number);
-  auto [arithmetic, first] = with_constant(number);
+  auto arithmetic = with_constant(number).arithmetic;
+  std::vector<double> first = with_constant(number).operand();
   std::vector<double> second;
   if (is_left_to_its_user(input)) {
-    auto before = with_constant(input);
+    const WithConstant before = with_constant(input);
     if (!before) {
       combine_scaled(input, *factor_after(input), to);
       return;
     }
-    second = std::exchange(first, std::move(before.operand));
+    second = std::exchange(first, before.operand());
     arithmetic = before.arithmetic == kernels::Arithmetic::kMultiply ? kernels::Arithmetic::kMultiplyAdd
                                                                      : kernels::Arithmetic::kSubtractDivide;
     input = input_of(input);

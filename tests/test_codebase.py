@@ -63,7 +63,7 @@ LAYERS = [
     },
     {"combinations"},
     {"arguments"},
-    {"operators"},
+    {"lookback", "operators"},
     {"features"},
     {"feature_sets", "planning", "order"},
     {"listing", "state", "reference"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -171,3 +172,8 @@ def history_size(what: str, value: Any, *, lowest: int = 1) -> int:
     if not lowest <= records <= MAX_HISTORY:
         raise FeatureError(f"{what} must be from {lowest} to 2^20 records, not {shown(records)}")
     return records
+
+
+def first_value(what: str, value: float | str | None) -> float | None:
+    """Return what stands in place of values without history; None leaves them out."""
+    return math.nan if value == "nan" else number(f"{what}(first=)", value, allow_nan=True)

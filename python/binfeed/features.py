@@ -33,7 +33,8 @@ from binfeed.combinations import Combination, Concat, Cross, Extremum, Where
 from binfeed.element_types import OUTPUT_TYPES, as_dtype
 from binfeed.errors import FeatureError, checked_keywords, shown, suggestion
 from binfeed.layout import is_name
-from binfeed.nodes import MAX_HISTORY, inputs_first
+from binfeed.lookback import Lookback
+from binfeed.nodes import inputs_first
 from binfeed.numbers import flag
 from binfeed.operations import arithmetic, comparisons, encodings, shapes
 from binfeed.operations import history as past
@@ -56,7 +57,7 @@ _ELSEWHERE = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Feature(Operators):
+class Feature(Operators, Lookback):
     """A field, or several fields side by side, and the operations on it. See :func:`field` and :func:`concat`.
 
     Every method returns a new feature. Shapes and axes are those of one record: they leave out the batch axis, which is
@@ -347,112 +348,6 @@ class Feature(Operators):
         return self._then(times.Cyclic(float(size)))
 
     @checked_keywords
-    def lag(self, n: int, *, first: float | str | None = None) -> Feature:
-        """Take the value of the record that lies ``n`` before, in the dtype of ``x``.
-
-        It is that of the same file, whatever the order in which samples are read. As with all that depends on earlier
-        records, samples for which there is no such record are left out: the first ``n`` of each file. With ``first``
-        they are kept, and have that value; ``"nan"`` stands for NaN.
-
-        Raises:
-            FeatureError: if ``n`` is not from 0 to 2^20, or ``first`` is not a number.
-        """
-        return self._then(past.Lag(_first("lag", first), arguments.history_size("lag(n=)", n, lowest=0)))
-
-    @checked_keywords
-    def diff(self, n: int = 1, *, first: float | str | None = None) -> Feature:
-        """Compute ``x`` less the value ``n`` records before: exactly for integers, as int64. See :meth:`lag`."""
-        return self._then(past.Diff(_first("diff", first), arguments.history_size("diff(n=)", n)))
-
-    @checked_keywords
-    def pct_change(self, n: int = 1, *, first: float | str | None = None) -> Feature:
-        """Compute the change since ``n`` records before relative to the value there, in float64. See :meth:`lag`."""
-        return self._then(past.PctChange(_first("pct_change", first), arguments.history_size("pct_change(n=)", n)))
-
-    @checked_keywords
-    def log_return(self, n: int = 1, *, first: float | str | None = None) -> Feature:
-        """Compute ``log(x)`` less that of the value ``n`` records before, in float64. See :meth:`lag`."""
-        return self._then(past.LogReturn(_first("log_return", first), arguments.history_size("log_return(n=)", n)))
-
-    @checked_keywords
-    def rolling_sum(self, n: int, *, first: float | str | None = None) -> Feature:
-        """Compute the sum of ``x`` and the ``n - 1`` values before: exactly for integers, as int64, else in float64.
-
-        Sums are made of sums of halves, in the same way for every record, so that they do not depend on where reading
-        begins. See :meth:`lag` for ``first``.
-
-        Raises:
-            FeatureError: if ``n`` is not from 1 to 2^20, or ``first`` is not a number.
-        """
-        return self._then(past.RollingSum(_first("rolling_sum", first), arguments.history_size("rolling_sum(n=)", n)))
-
-    @checked_keywords
-    def rolling_mean(self, n: int, *, first: float | str | None = None) -> Feature:
-        """Compute the mean of ``x`` and the ``n - 1`` values before, in float64. See :meth:`rolling_sum`."""
-        return self._then(
-            past.RollingMean(_first("rolling_mean", first), arguments.history_size("rolling_mean(n=)", n))
-        )
-
-    @checked_keywords
-    def rolling_std(self, n: int, *, ddof: int = 1, first: float | str | None = None) -> Feature:
-        """Compute the standard deviation of ``x`` and the ``n - 1`` values before, in float64.
-
-        The sum of squares is divided by ``n - ddof``. It is that of deviations from the mean, which is accurate for
-        values that lie close together. See :meth:`rolling_sum`.
-        """
-        size, less = arguments.history_size("rolling_std(n=)", n), arguments.integer("rolling_std(ddof=)", ddof)
-        if not 0 <= less < size:
-            raise FeatureError(f"rolling_std(): n must be greater than ddof, but they are {size} and {less}")
-        return self._then(past.RollingStd(_first("rolling_std", first), size, less))
-
-    @checked_keywords
-    def rolling_min(self, n: int, *, first: float | str | None = None) -> Feature:
-        """Take the lowest of ``x`` and the ``n - 1`` values before, in the dtype of ``x``. See :meth:`rolling_sum`.
-
-        It is NaN if one of them is.
-        """
-        return self._then(past.RollingMin(_first("rolling_min", first), arguments.history_size("rolling_min(n=)", n)))
-
-    @checked_keywords
-    def rolling_max(self, n: int, *, first: float | str | None = None) -> Feature:
-        """Take the highest of ``x`` and the ``n - 1`` values before, in the dtype of ``x``. See :meth:`rolling_sum`.
-
-        It is NaN if one of them is.
-        """
-        return self._then(past.RollingMax(_first("rolling_max", first), arguments.history_size("rolling_max(n=)", n)))
-
-    @checked_keywords
-    def ewm_mean(self, *, span: float, history: int | None = None, first: float | str | None = None) -> Feature:
-        """Compute the mean of ``x`` and the ``history`` values before with weights that decay, in float64.
-
-        Each weight is ``1 - 2 / (span + 1)`` times that of the record after it, as with ``adjust=True`` in pandas, for
-        whose records before ``history`` there is no weight here: by default those that would have a thousandth of all
-        weight together. See :meth:`rolling_sum`.
-
-        Raises:
-            FeatureError: if ``span`` is less than 1, or ``history`` is not from 0 to 2^20.
-        """
-        width = arguments.number("ewm_mean(span=)", span)
-        if width is None or not 1 <= width < math.inf:
-            raise FeatureError(f"ewm_mean(span=) must be a number of at least 1, not {shown(span)}")
-        needed = past.history_of(width) if history is None else history
-        if history is None and needed > MAX_HISTORY:
-            raise FeatureError(f"ewm_mean(span={shown(span)}) needs more than 2^20 records: give history= as well")
-        return self._then(
-            past.EwmMean(
-                _first("ewm_mean", first), float(width), arguments.history_size("ewm_mean(history=)", needed, lowest=0)
-            )
-        )
-
-    def cum_sum(self) -> Feature:
-        """Add up the values of each window, from its first record on: as int64, float32 or float64.
-
-        It needs a :class:`~binfeed.Window`, and is the last operation. Values are rounded before they are added, one
-        after the other.
-        """
-        return self._then(past.CumSum())
-
-    @checked_keywords
     def alias(self, name: str) -> Feature:
         """Name the feature, for a list of features: ``bf.open(files, layout, [spread.alias("spread"), "size"])``.
 
@@ -519,7 +414,7 @@ class Time:
     def time_since_previous(self, *, first: float | str | None = None) -> Feature:
         """The seconds since the record before, as float32; their difference is exact. See :meth:`Feature.lag`."""
         seconds = self._feature.diff(1) * (times.PER_DAY["s"] / times.PER_DAY[self._unit])
-        value = _first("time_since_previous", first)
+        value = arguments.first_value("time_since_previous", first)
         return seconds if value is None else seconds._then(past.First(value))
 
     def _part(self, part: str) -> Feature:
@@ -645,7 +540,3 @@ def _part(what: str, value: Operand, *, allow_nan: bool = False) -> Any:
         if isinstance(value, Feature)
         else arguments.literal(what, value, allow_infinite=True, allow_nan=allow_nan)
     )
-
-
-def _first(what: str, value: float | str | None) -> float | None:
-    return math.nan if value == "nan" else arguments.number(f"{what}(first=)", value, allow_nan=True)

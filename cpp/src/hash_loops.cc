@@ -49,25 +49,15 @@ void hash_texts(const Block& block, const Hash& hash) {
 }  // namespace
 
 void hash_values(const Block& block, const Hash& hash, ElementType type) {
-  if (hash.text_bytes > 0) return hash_texts(block, hash);
-  switch (type) {
-    case ElementType::kInt8:
-      return hash_integers<std::int8_t>(block, hash);
-    case ElementType::kUint8:
-      return hash_integers<std::uint8_t>(block, hash);
-    case ElementType::kInt16:
-      return hash_integers<std::int16_t>(block, hash);
-    case ElementType::kUint16:
-      return hash_integers<std::uint16_t>(block, hash);
-    case ElementType::kInt32:
-      return hash_integers<std::int32_t>(block, hash);
-    case ElementType::kUint32:
-      return hash_integers<std::uint32_t>(block, hash);
-    case ElementType::kInt64:
-      return hash_integers<std::int64_t>(block, hash);
-    default:
-      return hash_integers<std::uint64_t>(block, hash);
-  }
+  if (hash.text_bytes > 0) hash_texts(block, hash);
+  else if (type == ElementType::kInt8) hash_integers<std::int8_t>(block, hash);
+  else if (type == ElementType::kUint8) hash_integers<std::uint8_t>(block, hash);
+  else if (type == ElementType::kInt16) hash_integers<std::int16_t>(block, hash);
+  else if (type == ElementType::kUint16) hash_integers<std::uint16_t>(block, hash);
+  else if (type == ElementType::kInt32) hash_integers<std::int32_t>(block, hash);
+  else if (type == ElementType::kUint32) hash_integers<std::uint32_t>(block, hash);
+  else if (type == ElementType::kInt64) hash_integers<std::int64_t>(block, hash);
+  else hash_integers<std::uint64_t>(block, hash);
 }
 
 void cross_values(const Block& block, std::uint64_t bins) {

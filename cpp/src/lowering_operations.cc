@@ -265,10 +265,10 @@ void Lowering::combine(std::size_t number, ElementType to) {
   const auto [a, b] = operand_types(combination, number);
   const std::array<Value, 2> values{operand_as(input_of(number, 0), a), operand_as(input_of(number, 1), b)};
   const auto k = static_cast<std::size_t>(combination);
-  const bool is_rounded = to != shapes_[number].type;
-  const auto loop = is_rounded ? kernels_.combine_to_float[k]
-                    : a == b   ? kernels_.combine[k][index_of(a)]
-                               : kernels_.combine_mixed[k][a == ElementType::kUint64 ? 1 : 0];
+  kernels::Convert loop = kernels_.combine_to_float[k];
+  if (to == shapes_[number].type) {
+    loop = a == b ? kernels_.combine[k][index_of(a)] : kernels_.combine_mixed[k][a == ElementType::kUint64 ? 1 : 0];
+  }
   require_loop(loop != nullptr);
   add_joint_pass(loop, values, is_half(to) ? ElementType::kFloat32 : to, shapes_[number].elements);
   cast_to(to);

@@ -45,14 +45,21 @@ from binfeed.operators import Operand, Operators
 #: Names that other libraries use for the methods of a feature.
 _ELSEWHERE = {
     "astype": "cast",
+    "cumsum": "cum_sum",
+    "day_of_year": "time",
     "digitize": "bucketize",
+    "hour": "time",
     "isna": "is_missing",
     "isnan": "is_missing",
+    "isnull": "is_missing",
+    "minute": "time",
     "multiply": "scale",
     "normalize": "standardize",
     "permute": "transpose",
+    "rolling_var": "rolling_std",
     "shift": "lag",
     "to": "cast",
+    "weekday": "time",
 }
 
 
@@ -258,7 +265,7 @@ class Feature(Operators, Lookback):
         def __getattr__(self, name: str) -> NoReturn:
             if name.startswith("__"):
                 raise AttributeError(name)
-            members = {**vars(Feature), **vars(Operators)}
+            members = {**vars(Feature), **vars(Operators), **vars(Lookback)}
             methods = [each for each, value in members.items() if callable(value) and each[0] != "_"]
             hint = suggestion(_ELSEWHERE.get(name, name), methods)
             raise AttributeError(f"a feature has no attribute {shown(name)}{hint}")

@@ -41,7 +41,10 @@ def listed(plan: Plan, layout: Fields) -> str:
     for number, name, argument, inputs, type_, elements in steps:
         if number in constants:
             continue
-        text = _step(name, argument, [names[each] for each in inputs], type_, layout)
+        if name == "load":
+            text = _loaded(argument, elements, layout)
+        else:
+            text = _step(name, argument, [names[each] for each in inputs], type_)
         size = f"[{elements}]" if elements != 1 else ""
         lines.append((names[number], text, f"{type_}{size}"))
     width = max((len(text) for _, text, _ in lines), default=0)
@@ -53,10 +56,7 @@ def listed(plan: Plan, layout: Fields) -> str:
     return "\n".join(made)
 
 
-def _step(name: str, argument: str, inputs: Sequence[str], type_: str, layout: Fields) -> str:
-    if name == "load":
-        source, offset = map(int, argument.split(":"))
-        return _field_at(source, offset, layout)
+def _step(name: str, argument: str, inputs: Sequence[str], type_: str) -> str:
     if name == "cast":
         return f"{inputs[0]} as {type_}"
     if name == "combine" and argument in _OPERATORS:
@@ -68,8 +68,14 @@ def _step(name: str, argument: str, inputs: Sequence[str], type_: str, layout: F
     return f"{name}({', '.join([*inputs, *([argument] if argument else [])])})"
 
 
-def _field_at(source: int, offset: int, layout: Fields) -> str:
+def _loaded(argument: str, elements: int, layout: Fields) -> str:
+    """Return the name of the field that is loaded, with an index if only some of its elements are."""
+    source, offset = map(int, argument.split(":"))
+
     def holds(field: Field) -> bool:
         return field.source == source and field.offset <= offset < max(field.end, field.offset + 1)
 
-    return next((field.name or "value" for field in layout.fields.values() if holds(field)), f"bytes from {offset}")
+    field = next(filter(holds, layout.fields.values()), None)
+    if field is None:
+        return f"bytes from {offset}"
+    return f"{field.name or 'value'}{'[...]' if elements < field.elements else ''}"

@@ -1036,3 +1036,28 @@ def test_any_power_of_a_value_depends_on_its_history() -> None:
     with bf.open(np.arange(5, dtype="<i4"), "<i4", {"one": value.lag(2) ** 0, "two": value.lag(2) ** 1}) as reader:
         assert reader[:]["one"].tolist() == [1, 1, 1]
         assert reader[:]["two"].tolist() == [0, 1, 2]
+
+
+def test_a_plan_is_printed_with_what_features_share_once() -> None:
+    bid, ask = bf.field("bid"), bf.field("ask")
+    mid = (ask + bid) / 2
+    features = {"spread": ask - bid, "mid": mid.scale(1e-9), "change": mid.diff()}
+    rows = np.zeros(3, [("bid", "<i8"), ("ask", "<i8")])
+    with bf.open(rows, rows.dtype, features) as reader:
+        lines = [" ".join(line.split()) for line in reader.plan.splitlines()]
+    assert lines == [
+        "#1 ask int64",
+        "#2 bid int64",
+        "#3 #1 - #2 int64",
+        "#4 #1 + #2 int64",
+        "#5 #4 / 2 float64",
+        "#6 #5 * 1e-09 float64",
+        "#7 #6 as float32 float32",
+        "#8 #5 of 1 record before float64",
+        "#9 #5 - #8 float64",
+        "#10 #9 as float32 float32",
+        "spread: int64 = #3",
+        "mid: float32 = #7",
+        "change: float32 = #10",
+        "with 1 record before each",
+    ]

@@ -52,7 +52,7 @@ def listed(plan: Plan, layout: Fields) -> str:
     for output, values in zip(plan.outputs, plan.program.listed_outputs(), strict=True):
         made.append(f"{output} = {', '.join(names[value] for value in values)}")
     if plan.history:
-        made.append(f"with the {plan.history} records before each")
+        made.append(f"with {plan.history} record{'' if plan.history == 1 else 's'} before each")
     return "\n".join(made)
 
 

@@ -16,17 +16,20 @@ T loaded(const std::byte* from) {
   return value;
 }
 
+void store_bin(std::byte* to, std::uint64_t hash, std::uint64_t bins) {
+  const std::uint64_t bin = bins > 0 ? hash % bins : hash;
+  std::memcpy(to, &bin, sizeof bin);
+}
+
 template <typename HashOf>
 void for_each_key(const Block& block, std::size_t key_bytes, std::uint64_t bins, HashOf hash_of) {
   for (std::size_t record = 0; record < block.records; ++record) {
     const std::byte* source = block.source + record * block.source_stride;
     std::byte* target = block.target + record * block.target_stride;
     for (std::size_t element = 0; element < block.elements; ++element) {
-      const std::uint64_t hash = hash_of(source);
-      const std::uint64_t bin = bins > 0 ? hash % bins : hash;
-      std::memcpy(target, &bin, sizeof bin);
+      store_bin(target, hash_of(source), bins);
       source += key_bytes;
-      target += sizeof bin;
+      target += sizeof(std::uint64_t);
     }
   }
 }
@@ -68,9 +71,7 @@ void cross_values(const Block& block, std::uint64_t bins) {
     const std::byte* b = first + record * stride;
     std::byte* target = block.target + record * block.target_stride;
     for (std::size_t element = 0; element < block.elements; ++element) {
-      const std::uint64_t hash = concatenated(loaded<std::uint64_t>(a), loaded<std::uint64_t>(b));
-      const std::uint64_t bin = bins > 0 ? hash % bins : hash;
-      std::memcpy(target + element * kBytes, &bin, sizeof bin);
+      store_bin(target + element * kBytes, concatenated(loaded<std::uint64_t>(a), loaded<std::uint64_t>(b)), bins);
       if (!block.source_is_single) a += kBytes;
       if (!is_single) b += kBytes;
     }

@@ -21,14 +21,13 @@ constexpr std::size_t kAlignment = 64;
 
 bool is_short(const Pass& pass) { return pass.is_uniform && pass.elements > 1 && pass.elements <= kShortRow; }
 
-// The arithmetic that does both operations in one pass, with the same roundings, if there is one.
+}  // namespace
+
 std::optional<Arithmetic> fused(Arithmetic first, Arithmetic second) {
   if (first == Arithmetic::kMultiply && second == Arithmetic::kAdd) return Arithmetic::kMultiplyAdd;
   if (first == Arithmetic::kSubtract && second == Arithmetic::kDivide) return Arithmetic::kSubtractDivide;
   return std::nullopt;
 }
-
-}  // namespace
 
 Lowering::Lowering(std::span<const std::size_t> source_bytes, const Program& program,
                    const std::vector<std::size_t>& outputs, const kernels::Kernels& kernels)
@@ -144,9 +143,8 @@ std::optional<double> Lowering::factor_after(std::size_t number) const {
   if (!is_sum || !is_single || a != b || kernels_.scaled[0][index_of(a)].to_float == nullptr) return std::nullopt;
   // The product may be left to a sum in its turn.
   const auto after = only_user_of(*user);
-  if (after && next.arithmetic == Arithmetic::kMultiply && with_constant(*after).arithmetic == Arithmetic::kAdd &&
-      with_constant(*after))
-    return std::nullopt;
+  const WithConstant last = after ? with_constant(*after) : WithConstant{};
+  if (last && fused(next.arithmetic, last.arithmetic)) return std::nullopt;
   std::vector<double> factor = next.operand();
   const bool is_product = next.arithmetic == Arithmetic::kMultiply ||
                           (next.arithmetic == Arithmetic::kDivide && invert_powers_of_two(shapes_[*user].type, factor));

@@ -50,6 +50,9 @@ struct WithConstant {
   std::vector<double> operand() const;
 };
 
+// The arithmetic that does both operations in one pass, with the same roundings, if there is one.
+std::optional<kernels::Arithmetic> fused(kernels::Arithmetic first, kernels::Arithmetic second);
+
 class Lowering {
  public:
   Lowering(std::span<const std::size_t> source_bytes, const Program& program, const std::vector<std::size_t>& outputs,

@@ -187,8 +187,7 @@ void Lowering::compute(std::size_t number, ElementType to) {
       return;
     }
     second = std::exchange(first, before.operand());
-    arithmetic = before.arithmetic == kernels::Arithmetic::kMultiply ? kernels::Arithmetic::kMultiplyAdd
-                                                                     : kernels::Arithmetic::kSubtractDivide;
+    arithmetic = *fused(before.arithmetic, arithmetic);
     input = input_of(input);
   }
   value_ = values_[input];

@@ -147,6 +147,14 @@ def literal(what: str, value: npt.ArrayLike, *, allow_infinite: bool = False, al
     return Literal(numbers)
 
 
+def class_count(what: str, value: Any) -> int:
+    """Return the depth of an encoding: a number of classes."""
+    depth = integer(f"{what}(depth=)", value)
+    if depth < 1:
+        raise FeatureError(f"{what}({depth}): the depth must be at least 1")
+    return depth
+
+
 def bin_count(what: str, value: Any) -> int:
     """Return a number of bins."""
     bins = integer(f"{what}(bins=)", value)

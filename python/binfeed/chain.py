@@ -78,19 +78,22 @@ class Chain:
         """Add a step to all columns; its results have the type ``type_``."""
         self.columns = [Applied(step, [column], type_) for column in self.columns]
 
+    def settle(self) -> None:
+        """Say that the values need no rounding, and have a type that no earlier cast determines."""
+        self.is_computing = False
+        self.result = "float32"
+
     def become(self, step: Step, *, type_: str) -> None:
         """Add a step whose result needs no rounding, and has a type that no earlier cast determines."""
         self.add(step, type_=type_)
-        self.is_computing = False
-        self.result = "float32"
+        self.settle()
 
     def spread(self, step: Step, depth: int, *, group: int | None = None) -> None:
         """Add a step that makes ``depth`` float32, the last axis, of each value, or of each group along that axis."""
         (column,) = self.columns
         self.shape = (*(self.shape if group is None else self.shape[:-1]), depth)
         self.columns = [Applied(step, [column], "float32", column.elements // (group or 1) * depth)]
-        self.is_computing = False
-        self.result = "float32"
+        self.settle()
 
     def map(self, function: Function, *, type_: str | None = None) -> None:
         """Add a function of each value; without a type, its results keep that of the values."""
@@ -123,8 +126,7 @@ class Chain:
         """Tell where values are not there."""
         self._require_own_nulls()
         self.columns = [_null(column) for column in self.columns]
-        self.is_computing = False
-        self.result = "float32"
+        self.settle()
 
     def _require_own_nulls(self) -> None:
         """Check that no values come from records before, whose own may not have been there."""

@@ -160,8 +160,15 @@ class Elementwise(Combination):
     def _as_type(self, where: str, part: Part, type_: str) -> Chain:
         if isinstance(part, Literal):
             return part.as_type(where, self.written, type_)
-        part.columns = [cast_to(column, type_) for column in part.columns]
+        part.cast(type_)
         return part
+
+    def _as_integers(self, where: str, parts: Sequence[Part]) -> list[Chain]:
+        """Return parts that all count as integers, literals in the type in which the core takes them."""
+        return [
+            part.as_type(where, self.written, _integer_of(part)) if isinstance(part, Literal) else part
+            for part in parts
+        ]
 
     def _meeting(self, where: str, parts: Sequence[Part]) -> tuple[str, bool]:
         """Return what :func:`binfeed.promotion.meeting` does, for the parts of a plan."""
@@ -225,12 +232,10 @@ class Arithmetic(Binary):
         exponent = self._whole_exponent()
         if exponent is not None and (is_exact or exponent == 2):
             return self._power(parts, _reduced(exponent), type_)
-        chains = [
-            part.as_type(where, self.written, _integer_of(part) if is_exact else type_)
-            if isinstance(part, Literal)
-            else part
-            for part in parts
-        ]
+        if is_exact:
+            chains = self._as_integers(where, parts)
+        else:  # the core converts what is no literal
+            chains = [part.as_type(where, self.written, type_) if isinstance(part, Literal) else part for part in parts]
         if isinstance(parts[0], Literal) and self.operator in ("+", "*"):
             chains.reverse()  # the core is faster if the number comes second
         step = call(Program.combine, self.CORE[self.operator])
@@ -292,10 +297,7 @@ class Comparison(Binary):
     def plan(self, where: str, parts: Sequence[Part]) -> Chain:
         self._require_numbers(parts)
         if are_integers([chain.type for chain in _features(parts)], _literals(parts)):
-            chains = [
-                part.as_type(where, self.written, _integer_of(part)) if isinstance(part, Literal) else part
-                for part in parts
-            ]
+            chains = self._as_integers(where, parts)
         else:
             type_ = _comparing(self._meeting(where, parts)[0], _literals(parts))
             chains = [self._as_type(where, part, type_) for part in parts]

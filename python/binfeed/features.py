@@ -248,10 +248,7 @@ class Feature(Operators, Lookback):
         Raises:
             FeatureError: if ``depth`` is less than 1.
         """
-        size = arguments.integer("one_hot(depth=)", depth)
-        if size < 1:
-            raise FeatureError(f"one_hot({size}): the depth must be at least 1")
-        return self._then(encodings.OneHot(size))
+        return self._then(encodings.OneHot(arguments.class_count("one_hot", depth)))
 
     def __getitem__(self, index: Any) -> Feature:
         """Take elements of each record by integers, slices and ``...``: ``bf.field("image")[..., ::2, 0]``."""
@@ -317,10 +314,7 @@ class Feature(Operators, Lookback):
         Raises:
             FeatureError: if ``depth`` is less than 1. Opening files raises it if the values are no arrays.
         """
-        size = arguments.integer("multi_hot(depth=)", depth)
-        if size < 1:
-            raise FeatureError(f"multi_hot({size}): the depth must be at least 1")
-        return self._then(encodings.MultiHot(size))
+        return self._then(encodings.MultiHot(arguments.class_count("multi_hot", depth)))
 
     @checked_keywords
     def time(

@@ -115,8 +115,7 @@ class Cyclic(Operation):
                 ]
         chain.columns = columns or [cast_to(chain.columns[0], "float32")]  # which has no values
         chain.shape += (2,)
-        chain.is_computing = False
-        chain.result = "float32"
+        chain.settle()
 
 
 def checked_unit(unit: str) -> str:
